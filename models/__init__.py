@@ -1,0 +1,1 @@
+"""Models: training data, codec, denoiser, diffusion, distillation and evaluation."""

@@ -1,0 +1,1 @@
+"""Training data: procedural textures, their captions and emotion values, and the folder that holds them."""
