@@ -1,0 +1,1 @@
+"""The instrument: what is steered, how it sounds, where it goes. Knows no torch and no Qt."""
