@@ -1,0 +1,1 @@
+"""The command line `aeolia`: one module a command; each has `register(subparsers)`."""

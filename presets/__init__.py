@@ -1,0 +1,1 @@
+"""Instruments to start from, as TOML files; engine.preset reads them."""
