@@ -1,0 +1,205 @@
+"""A bundle: manifest.json and the ONNX files it lists, each with its checksum. The one definition of the format.
+
+Nothing in a bundle is trusted before it is checked: unknown formats, unknown or missing keys, files that are missing,
+of another checksum or outside the folder are refused with the reason.
+"""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from engine.errors import AeoliaError
+
+FORMAT = 1
+ROLES = ("text", "tokenizer", "student", "decoder", "emotion")
+"""The files that every bundle has: four nets and the tokenizer.json of the text encoder."""
+
+EXTRA_ROLES = ("encoder",)
+"""Files that a bundle may have."""
+
+DEFAULT = "aeolia-textures"
+SHIPPED = Path(__file__).resolve().parent.parent / "models" / "bundles"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a bundle by its name in the folder."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json, field by field. Frames are latent frames; a hop is one latent frame of sound."""
+
+    format: int
+    name: str
+    sample_rate: int
+    channels: int
+    latent_channels: int
+    hop_samples: int
+    chunk_frames: int
+    context_frames: int
+    overlap_frames: int
+    emotions: tuple[str, ...]
+    sampler: str
+    default_steps: int
+    default_guidance: float
+    files: dict[str, File]
+    licence: str
+    credits: tuple[str, ...]
+    training: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def latent_rate_hz(self) -> float:
+        return self.sample_rate / self.hop_samples
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files have all been verified."""
+
+    folder: Path
+    manifest: Manifest
+
+    def path(self, role: str) -> Path:
+        """The file of a role; KeyError where the bundle has none."""
+        return self.folder / self.manifest.files[role].name
+
+    def session(self, role: str) -> onnxruntime.InferenceSession:
+        """A new inference session of a net, on one thread. Sessions are cheap to call from any one thread at a time."""
+        return onnx_session(self.path(role))
+
+
+def onnx_session(path: Path) -> onnxruntime.InferenceSession:
+    """An inference session of one thread that never spins, on the best provider there is."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=providers())
+
+
+def providers() -> list[str]:
+    """Execution providers in order of preference, of those that this onnxruntime offers; the CPU is always last."""
+    offered = onnxruntime.get_available_providers()
+    wanted = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "DmlExecutionProvider", "CPUExecutionProvider")
+    return [name for name in wanted if name in offered]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def list_bundles() -> list[str]:
+    """Names of the bundles that came with Aeolia."""
+    return sorted(p.parent.name for p in SHIPPED.glob("*/manifest.json"))
+
+
+def find_bundle(name_or_path: str | None) -> Path:
+    """The folder of a shipped bundle by name (the default for None) or of any bundle by path."""
+    wanted = name_or_path or DEFAULT
+    for folder in (SHIPPED / wanted, Path(wanted)):
+        if re.fullmatch(r"[\w.-]+", wanted) is None and folder.is_relative_to(SHIPPED):
+            continue
+        if folder.is_dir():
+            return folder
+    known = ", ".join(list_bundles()) or "none"
+    raise AeoliaError(f"bundle {wanted!r}: no such folder; shipped bundles are: {known}")
+
+
+def load_bundle(name_or_path: str | None = None) -> Bundle:
+    """Reads and verifies a bundle, every file against its checksum (about 0.1 s); AeoliaError with the reason."""
+    folder = find_bundle(name_or_path)
+    manifest = read_manifest(folder / "manifest.json")
+    for file in manifest.files.values():
+        path = folder / file.name
+        if not path.is_file():
+            raise AeoliaError(f"bundle {folder}: file {file.name!r} is missing")
+        if sha256(path) != file.sha256:
+            raise AeoliaError(f"bundle {folder}: file {file.name!r} is damaged: its checksum is not the manifest's")
+    return Bundle(folder, manifest)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Parses and checks a manifest; AeoliaError names the key that is wrong."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AeoliaError(f"bundle {path.parent}: cannot read manifest.json: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise AeoliaError(f"bundle {path.parent}: manifest.json is not JSON: {error}") from None
+    try:
+        return _checked(raw)
+    except ValueError as error:
+        raise AeoliaError(f"bundle {path.parent}: manifest.json: {error}") from None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    part = folder / "manifest.json.part"
+    part.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(part, folder / "manifest.json")
+
+
+def _checked(raw: Any) -> Manifest:
+    if not isinstance(raw, dict):
+        raise ValueError("must be an object")
+    if raw.get("format") != FORMAT:
+        raise ValueError(f"format {raw.get('format')!r}: this Aeolia reads format {FORMAT}")
+    known = {f.name: f for f in fields(Manifest)}
+    for key in raw:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}")
+    optional = {"training", "measured"}
+    for name in known:
+        if name not in raw and name not in optional:
+            raise ValueError(f"key {name!r} is missing")
+    for key in ("name", "sampler", "licence"):
+        if not isinstance(raw[key], str) or not raw[key]:
+            raise ValueError(f"{key} {raw[key]!r}: must be a text")
+    counts = ("sample_rate", "channels", "latent_channels", "hop_samples", "chunk_frames", "context_frames")
+    for key in (*counts, "overlap_frames", "default_steps"):
+        if not isinstance(raw[key], int) or isinstance(raw[key], bool) or not 1 <= raw[key] <= 1_000_000:
+            raise ValueError(f"{key} {raw[key]!r}: must be a whole number from 1")
+    if not isinstance(raw["default_guidance"], int | float) or not 0 <= raw["default_guidance"] <= 10:
+        raise ValueError(f"default_guidance {raw['default_guidance']!r}: must be 0..10")
+    if raw["context_frames"] + raw["overlap_frames"] >= raw["chunk_frames"]:
+        raise ValueError("context_frames + overlap_frames must be less than chunk_frames")
+    for key in ("emotions", "credits"):
+        if not isinstance(raw[key], list) or not all(isinstance(item, str) for item in raw[key]):
+            raise ValueError(f"{key}: must be a list of texts")
+    for key in ("training", "measured"):
+        if not isinstance(raw.get(key, {}), dict):
+            raise ValueError(f"{key}: must be an object")
+    files = _checked_files(raw["files"])
+    return Manifest(**{**raw, "files": files, "emotions": tuple(raw["emotions"]), "credits": tuple(raw["credits"])})
+
+
+def _checked_files(raw: Any) -> dict[str, File]:
+    if not isinstance(raw, dict):
+        raise ValueError("files: must be an object of role: {name, sha256}")
+    for role in ROLES:
+        if role not in raw:
+            raise ValueError(f"files: no {role!r}; roles are {', '.join(ROLES)}")
+    files = {}
+    for role, entry in raw.items():
+        if role not in ROLES + EXTRA_ROLES:
+            raise ValueError(f"files: unknown role {role!r}; roles are {', '.join(ROLES + EXTRA_ROLES)}")
+        if not isinstance(entry, dict) or set(entry) != {"name", "sha256"}:
+            raise ValueError(f"files: {role}: must be an object with name and sha256")
+        name, checksum = entry["name"], entry["sha256"]
+        if not isinstance(name, str) or re.fullmatch(r"[A-Za-z0-9_-][\w.-]*", name) is None:
+            raise ValueError(f"files: {role}: name {name!r}: must be a plain file name in the bundle's folder")
+        if not isinstance(checksum, str) or re.fullmatch(r"[0-9a-f]{64}", checksum) is None:
+            raise ValueError(f"files: {role}: sha256 {checksum!r}: must be 64 hexadecimal digits")
+        files[role] = File(name, checksum)
+    return files

@@ -1,0 +1,59 @@
+"""Few-step consistency sampling of one chunk of latents: a pure function of its arguments.
+
+C latent channels, T frames of a chunk, E numbers in a text embedding.
+"""
+
+import math
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from engine.bundle import Manifest
+
+Float = NDArray[np.float32]
+
+
+def noise(seed: int, channels: int, frames: int) -> Float:
+    """White noise (C, T) of unit variance, a function of the seed (0..2^64 - 1) alone (Philox)."""
+    generator = np.random.Generator(np.random.Philox(key=seed & (2**64 - 1)))
+    return generator.standard_normal((channels, frames), np.float32)
+
+
+def sample(
+    student: onnxruntime.InferenceSession,
+    manifest: Manifest,
+    *,
+    text: Float,
+    emotion: Float,
+    context: Float | None,
+    seed: int,
+    steps: int,
+    guidance: float,
+) -> Float:
+    """Latents (C, T): multi-step consistency sampling (Song et al. 2023, algorithm 1) on x_t = cos t x0 + sin t z.
+
+    text (E,) of unit length; emotion (4,) 0..10; context (C, 0..context_frames) the latents before or None: the chunk
+    begins with them; steps >= 1; guidance 0..10. The same noise is used at each step, so that more steps refine what
+    one step sketched.
+    """
+    shape = (manifest.latent_channels, manifest.chunk_frames)
+    z = noise(seed, *shape)[None]
+    given, mask = np.zeros((1, *shape), np.float32), np.zeros((1, 1, shape[1]), np.float32)
+    if context is not None:
+        given[0, :, : context.shape[1]] = context
+        mask[..., : context.shape[1]] = 1
+    conditions = {
+        "context": given,
+        "mask": mask,
+        "text": text[None].astype(np.float32),
+        "emotion": emotion[None].astype(np.float32) / 10,
+        "guidance": np.array([guidance], np.float32),
+    }
+    x0 = np.zeros_like(z)
+    for step in range(steps):
+        t = math.pi / 2 * (1 - step / steps)
+        x = np.float32(math.cos(t)) * x0 + np.float32(math.sin(t)) * z
+        (x0,) = student.run(None, {"x": x, "t": np.array([t], np.float32), **conditions})
+        x0 = np.where(mask > 0, given, x0)
+    return np.asarray(x0[0], np.float32)

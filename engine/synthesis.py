@@ -1,0 +1,146 @@
+"""Spectral modelling synthesis: decoder amplitudes to sound, one latent frame at a time.
+
+The decoder does not draw a waveform. For each latent frame it says how loud each oscillator of a fixed bank is and how
+loud each noise band is, on the left and on the right; this module turns that into sound (Serra and Smith 1990,
+"Spectral modeling synthesis"; Engel et al. 2020, "DDSP", who let a net steer it). Oscillator phases and noise are
+functions of (seed, absolute frame) alone, so sound made hop by hop equals sound made in one go, a held tone is exactly
+steady, and a replay is exact.
+
+T latent frames, K oscillators, P noise frames in a latent frame, G noise bands, N = T * HOP samples.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 48_000
+HOP = 1024
+"""Samples in one latent frame: 46.875 latent frames a second."""
+
+TONE_WINDOW = 2 * HOP
+"""A tone frame is a Hann window over two hops: as phases go on, amplitudes cross over smoothly from hop to hop."""
+
+NOISE_WINDOW, NOISE_HOP = 512, 256
+NOISE_FRAMES = HOP // NOISE_HOP
+NOISE_BANDS = 48
+
+DELAY_SAMPLES = 512
+"""The sound of a latent frame's centre lies this many samples after that centre: the price of being causal."""
+
+Float = NDArray[np.float32]
+
+
+def oscillator_hz() -> Float:
+    """Frequencies of the bank (K,): 36 an octave from 30 Hz, then every 15 Hz, 30 Hz (3 kHz) and 47 Hz (6 to 12 kHz)."""
+    low = 30.0 * 2.0 ** (np.arange(169) / 36)
+    low = low[low < 770.0]
+    return np.concatenate(
+        [low, np.arange(770.0, 3000.0, 15.0), np.arange(3000.0, 6000.0, 30.0), np.arange(6000.0, 12000.0, 46.875)]
+    ).astype(np.float32)
+
+
+def lobe_matrix() -> Float:
+    """Hann main lobes of the oscillators (K, bins): row k is the half spectrum of a unit cosine at phase 0 mid-window.
+
+    For a cosine at bin offset d: N/4 sinc(d) / (1 - d^2), alternating in sign because phase 0 lies in mid-window.
+    Only bins within 6 of the peak are kept.
+    """
+    position = oscillator_hz().astype(np.float64) * TONE_WINDOW / SAMPLE_RATE_HZ
+    bins = np.arange(int(np.ceil(position[-1])) + 7)
+    offset = position[:, None] - bins
+    at_pole = np.abs(np.abs(offset) - 1) < 1e-6
+    lobe = np.where(at_pole, 0.5, np.sinc(offset) / np.where(at_pole, 1.0, 1 - offset**2))
+    lobe = np.where(np.abs(offset) < 6, lobe, 0.0) * TONE_WINDOW / 4
+    return (lobe * (1 - 2 * (bins % 2))).astype(np.float32)
+
+
+def band_matrix() -> Float:
+    """Triangles (G, NOISE_WINDOW / 2 + 1) that spread band gains over bins; each bin's weights sum to 1. Bark-like."""
+    hz = np.fft.rfftfreq(NOISE_WINDOW, 1 / SAMPLE_RATE_HZ)
+    warp = np.arcsinh(hz / 600.0)
+    centre = np.linspace(0.0, warp[-1], NOISE_BANDS)
+    return np.maximum(0.0, 1 - np.abs(warp - centre[:, None]) / (centre[1] - centre[0])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """What the decoder says of T latent frames. All linear, all >= 0; `coherence` in 0..1.
+
+    tone (T, 2, K); noise (T, P, 2, G): gain of unit-variance white noise; coherence (T, P, G): how much of the noise
+    power left and right share.
+    """
+
+    tone: Float
+    noise: Float
+    coherence: Float
+
+
+@dataclass
+class Synthesizer:
+    """Amplitudes in, sound out, hop by hop. One thread. `position` is the absolute latent frame that comes next."""
+
+    seed: int
+    position: int = 0
+    _tail: Float = field(init=False, repr=False)
+    _noise_tail: Float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._hz = oscillator_hz().astype(np.float64)
+        self._lobes = lobe_matrix()
+        self._bands = band_matrix()
+        self._window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(NOISE_WINDOW) / NOISE_WINDOW)).astype("float32")
+        self._start_phase = np.random.default_rng([self.seed, 1]).random(len(self._hz))
+        self.reset(self.position)
+
+    def reset(self, position: int) -> None:
+        """Forgets the tails of the sound before; the next frame is the absolute latent frame `position` >= 0."""
+        self.position = position
+        self._tail = np.zeros((2, HOP), np.float32)
+        self._noise_tail = np.zeros((2, NOISE_HOP), np.float32)
+
+    def phases(self, frame: int) -> NDArray[np.complex64]:
+        """Unit phasors (K,) of the bank in the middle of the tone frame `frame`."""
+        turns = self._hz * ((frame + 1) * HOP / SAMPLE_RATE_HZ) + self._start_phase
+        return np.exp(2j * np.pi * (turns - np.floor(turns))).astype(np.complex64)
+
+    def white(self, frame: int) -> Float:
+        """White noise (3, HOP) of unit variance that belongs to the absolute latent frame: Philox, counter = frame."""
+        bits = np.random.Philox(key=self.seed & (2**64 - 1), counter=[0, 0, 0, frame & (2**64 - 1)])
+        return np.random.Generator(bits).standard_normal((3, HOP), np.float32)
+
+    def __call__(self, amplitudes: Amplitudes) -> Float:
+        """Sound (2, T * HOP) of the next T frames."""
+        hops = [self._hop(*frame) for frame in zip(amplitudes.tone, amplitudes.noise, amplitudes.coherence, strict=True)]
+        return np.concatenate(hops, axis=1)
+
+    def _hop(self, tone: Float, noise: Float, coherence: Float) -> Float:
+        sound = self._tones(tone)
+        self._add_noise(sound, noise, coherence)
+        self.position += 1
+        return sound
+
+    def _tones(self, tone: Float) -> Float:
+        """(2, K) -> (2, HOP): inverse FFT synthesis (Rodet and Depalle 1992)."""
+        phasor = self.phases(self.position)
+        parts = np.concatenate([tone * phasor.real, tone * phasor.imag]) @ self._lobes  # (4, bins)
+        spectrum = np.zeros((2, TONE_WINDOW // 2 + 1), np.complex64)
+        spectrum[:, : parts.shape[1]] = parts[:2] + 1j * parts[2:]
+        frame = np.fft.irfft(spectrum, TONE_WINDOW).astype(np.float32)
+        sound: Float = frame[:, :HOP] + self._tail
+        self._tail = frame[:, HOP:]
+        return sound
+
+    def _add_noise(self, sound: Float, noise: Float, coherence: Float) -> None:
+        """White noise filtered in (P) overlapping windows and added to sound (2, HOP) in place."""
+        white = np.concatenate([self.white(self.position), self.white(self.position + 1)[:, :NOISE_HOP]], axis=1)
+        windows = np.lib.stride_tricks.sliding_window_view(white, NOISE_WINDOW, axis=1)[:, ::NOISE_HOP]
+        spectrum = np.fft.rfft(windows * self._window)  # (3, P, bins)
+        shared = coherence @ self._bands
+        gain = noise.transpose(1, 0, 2) @ self._bands  # (2, P, bins)
+        mixed = gain * (np.sqrt(shared) * spectrum[:1] + np.sqrt(1 - shared) * spectrum[1:])
+        frames = np.fft.irfft(mixed, NOISE_WINDOW).astype(np.float32) * self._window  # (2, P, NOISE_WINDOW)
+        sound += frames[:, :, :NOISE_HOP].reshape(2, HOP)
+        sound[:, NOISE_HOP:] += frames[:, :-1, NOISE_HOP:].reshape(2, HOP - NOISE_HOP)
+        sound[:, :NOISE_HOP] += self._noise_tail
+        self._noise_tail = frames[:, -1, NOISE_HOP:]

@@ -1,0 +1,154 @@
+"""Trained stages to a bundle: every net to ONNX, int8 where its measured error allows, parity recorded."""
+
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.bundle import FORMAT, Bundle, File, Manifest, load_bundle, sha256, write_manifest
+from engine.synthesis import HOP, SAMPLE_RATE_HZ
+from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
+from export.onnx import export, quantize, relative_error, run
+from models import checkpoint
+from models.corpus import open_corpus
+from models.data.emotions import EMOTIONS
+from models.emotion import directions, explained, pairs
+from models.stages import Work
+
+PARITY = 1e-4
+"""The relative error that an fp32 export may have against torch."""
+
+INT8_ERROR = {"student": 0.05, "decoder": 0.03}
+"""The relative error up to which a net may be int8."""
+
+OVERLAP_FRAMES = 4
+
+
+class Exported(Protocol):
+    """A net of export.nets."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def example(self, generator: torch.Generator) -> dict[str, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the bundle is called and says of itself."""
+
+    name: str
+    licence: str = "CC-BY-4.0 (our nets); Apache-2.0 (text.onnx: all-MiniLM-L6-v2)"
+    credits: tuple[str, ...] = (
+        "Trained by the Aeolia authors on sounds that the program renders itself (models/data).",
+        "Sentence encoder: all-MiniLM-L6-v2, sentence-transformers, Apache-2.0.",
+    )
+    default_steps: int = 2
+    default_guidance: float = 3.0
+    int8: tuple[str, ...] = ("student",)
+
+
+def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
+    """Exports all trained stages of `work` with the text encoder in `words` (text.onnx, tokenizer.json) to `folder`.
+
+    What was in `folder` stays until the new bundle is complete and verified. Raises ValueError when a net's ONNX does
+    not say what torch says.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    corpus = open_corpus(work.data)
+    latents, emotions, couples = work.latents(corpus), corpus.emotions(), pairs(corpus.entries)
+    found = directions(latents, emotions, couples)
+    nets: dict[str, Any] = {
+        "student": Student(work.denoiser("student")),
+        "decoder": StreamingDecoder(work.decoder()),
+        "encoder": FeatureEncoder(work.encoder()),
+        "emotion": EmotionShift(found),
+    }
+    free = {"student": {}, "decoder": {"latents": {2: "frames"}}, "encoder": {"features": {2: "frames"}}}
+    free["emotion"] = {"latents": {2: "frames"}}
+    parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        part = Path(temporary)
+        for role, net in nets.items():
+            parity[role] = export_checked(net, part / f"{role}.onnx", free[role], role in options.int8, role)
+        for name in ("text.onnx", "tokenizer.json"):
+            shutil.copyfile(words / name, part / name)
+        names = {role: f"{role}.onnx" for role in ("text", *nets)} | {"tokenizer": "tokenizer.json"}
+        files = {role: File(name, sha256(part / name)) for role, name in names.items()}
+        write_manifest(part, manifest(work, options, files, parity))
+        load_bundle(str(part))
+        if folder.exists():
+            shutil.rmtree(folder)
+        shutil.copytree(part, folder)
+    return load_bundle(str(folder))
+
+
+def export_checked(
+    net: nn.Module, path: Path, dynamic: dict[str, dict[int, str]], int8: bool, role: str
+) -> dict[str, float | str]:
+    """Exports, compares with torch on random inputs, and makes the weights int8 where asked and where they allow it."""
+    shown: Exported = net  # type: ignore[assignment]
+    generator = torch.Generator().manual_seed(0)
+    export(net, shown.example(generator), shown.outputs, path, dynamic)
+    found: dict[str, float | str] = {"fp32_error": worst_error(net, shown, path), "weights": "fp32"}
+    if not found["fp32_error"] < PARITY:  # type: ignore[operator]
+        raise ValueError(f"{role}: ONNX differs from torch by {found['fp32_error']}, allowed is {PARITY}")
+    if int8:
+        whole = path.with_suffix(".fp32")
+        shutil.copyfile(path, whole)
+        quantize(path)
+        found["int8_error"] = error = worst_error(net, shown, path)
+        if error < INT8_ERROR[role]:
+            found["weights"] = "int8"
+        else:
+            whole.replace(path)
+        whole.unlink(missing_ok=True)
+    return found
+
+
+@torch.no_grad()
+def worst_error(net: nn.Module, shown: Exported, path: Path, trials: int = 8) -> float:
+    """The largest relative error of any output over random inputs."""
+    worst, generator = 0.0, torch.Generator().manual_seed(1)
+    for _ in range(trials):
+        inputs = shown.example(generator)
+        reference = net(**inputs)
+        reference = reference if isinstance(reference, tuple) else (reference,)
+        ours = run(path, {name: tensor.numpy() for name, tensor in inputs.items()})
+        errors = [relative_error(a, np.asarray(b)) for a, b in zip(ours, reference, strict=True)]
+        worst = max(worst, *errors)
+    return worst
+
+
+def manifest(work: Work, options: Options, files: dict[str, File], parity: dict[str, Any]) -> Manifest:
+    """The manifest of a bundle made from `work`."""
+    denoiser = work.recipe.denoiser
+    stages = ("encoder", "decoder", "teacher", "student")
+    trained = {stage: checkpoint.load(work.path(stage))[1] for stage in stages}
+    return Manifest(
+        format=FORMAT,
+        name=options.name,
+        sample_rate=SAMPLE_RATE_HZ,
+        channels=2,
+        latent_channels=denoiser.latent_channels,
+        hop_samples=HOP,
+        chunk_frames=denoiser.chunk_frames,
+        context_frames=denoiser.context_frames,
+        overlap_frames=min(OVERLAP_FRAMES, denoiser.chunk_frames - denoiser.context_frames - 1),
+        emotions=EMOTIONS,
+        sampler="consistency",
+        default_steps=options.default_steps,
+        default_guidance=options.default_guidance,
+        files=files,
+        licence=options.licence,
+        credits=options.credits,
+        training={"recipe": asdict(work.recipe), "stages": trained},
+        measured={"parity": parity},
+    )
+
+

@@ -1,0 +1,81 @@
+"""The training sounds as arrays on disk: samples once, latents once the encoder is trained, caption embeddings once.
+
+M sounds, N samples, C latent channels, T latent frames, E numbers in a text embedding.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from engine.synthesis import HOP
+from engine.text import TextEncoder
+from models.codec import Encoder
+from models.data.build import Entry, load_index
+from models.features import Features
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data folder made by `aeolia data`, opened for training."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    sounds: NDArray[np.int16]
+    """(M, 2, N), a memory map."""
+
+    def crop(self, sound: int, frame: int, frames: int) -> NDArray[np.float32]:
+        """(2, frames * HOP) samples from latent frame `frame` on."""
+        piece = self.sounds[sound, :, frame * HOP : (frame + frames) * HOP]
+        return piece.astype(np.float32) / 32768
+
+    @property
+    def frames(self) -> int:
+        """Whole latent frames in each sound."""
+        return self.sounds.shape[2] // HOP
+
+    def emotions(self) -> Tensor:
+        """(M, 4), dials / 10."""
+        return torch.tensor([entry.emotions for entry in self.entries], dtype=torch.float32) / 10
+
+
+def open_corpus(folder: Path) -> Corpus:
+    """Opens `folder`, unpacking its FLAC files to one array the first time."""
+    entries = tuple(load_index(folder))
+    array = folder / "sounds.npy"
+    if not array.exists():
+        frames = soundfile.info(str(folder / entries[0].file)).frames
+        part = array.with_suffix(".part")
+        sounds = np.lib.format.open_memmap(part, "w+", np.int16, (len(entries), 2, frames))
+        for row, entry in zip(sounds, tqdm(entries, "unpack"), strict=True):
+            row[:] = soundfile.read(str(folder / entry.file), dtype="int16", always_2d=True)[0].T
+        sounds.flush()
+        os.replace(part, array)
+    return Corpus(folder, entries, np.load(array, mmap_mode="r"))
+
+
+@torch.no_grad()
+def encode_all(corpus: Corpus, encoder: Encoder) -> Tensor:
+    """Latents (M, C, T) of every sound."""
+    features = Features()
+    encoder.eval()
+    latents = []
+    for row in tqdm(range(len(corpus.entries)), "encode"):
+        sound = torch.from_numpy(corpus.crop(row, 0, corpus.frames))[None]
+        latents.append(encoder(features(sound))[0])
+    return torch.stack(latents)
+
+
+def embed_captions(corpus: Corpus, encoder: TextEncoder) -> tuple[Tensor, Tensor]:
+    """Embeddings (S, E) of all captions, and (S,) the sound that each belongs to."""
+    captions = [(row, text) for row, entry in enumerate(corpus.entries) for text in entry.captions]
+    unique = sorted({text for _, text in captions})
+    place = {text: i for i, text in enumerate(unique)}
+    embedded = torch.from_numpy(np.stack([encoder.encode(text) for text in tqdm(unique, "captions")]))
+    return embedded[[place[text] for _, text in captions]], torch.tensor([row for row, _ in captions])

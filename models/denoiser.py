@@ -1,0 +1,133 @@
+"""The denoiser: a 1-D U-Net over a chunk of latents, conditioned on words, emotions and the tail of what came before.
+
+B batch, C latent channels, T latent frames, E numbers in a text embedding, W width.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Sizes of the U-Net. `widths` one for each level, each level at half the frames of the one above."""
+
+    latent_channels: int = 32
+    chunk_frames: int = 64
+    context_frames: int = 16
+    text: int = 384
+    emotions: int = 4
+    widths: tuple[int, ...] = (128, 192, 256)
+    blocks: int = 2
+    condition: int = 256
+    heads: int = 4
+
+
+class Residual(nn.Module):
+    """Two convolutions on (B, inputs, T); the condition scales and shifts between them (FiLM, Perez et al. 2018)."""
+
+    def __init__(self, inputs: int, width: int, condition: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(8, inputs), nn.GroupNorm(8, width)
+        self.conv1 = nn.Conv1d(inputs, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, padding=1)
+        self.film = nn.Linear(condition, 2 * width)
+        self.skip = nn.Conv1d(inputs, width, 1) if inputs != width else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.film(condition)[..., None].chunk(2, 1)
+        y = self.conv1(nn.functional.silu(self.norm1(x)))
+        y = self.conv2(nn.functional.silu(self.norm2(y) * (1 + scale) + shift))
+        skipped: Tensor = self.skip(x)
+        return skipped + y
+
+
+class Attention(nn.Module):
+    """Self-attention over the frames of (B, W, T), with learned positions."""
+
+    def __init__(self, width: int, heads: int, frames: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(8, width)
+        self.position = nn.Parameter(torch.randn(width, frames) * 0.02)
+        self.qkv = nn.Conv1d(width, 3 * width, 1)
+        self.out = nn.Conv1d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        qkv = self.qkv(self.norm(x) + self.position)
+        q, k, v = qkv.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)  # (B, heads, T, W / heads)
+        y = nn.functional.scaled_dot_product_attention(q, k, v).transpose(-1, -2).flatten(1, 2)
+        attended: Tensor = x + self.out(y)
+        return attended
+
+
+def angles(t: Tensor, size: int) -> Tensor:
+    """Fourier features (B, size) of diffusion times t (B,) in 0..pi/2."""
+    rates = torch.exp(torch.linspace(math.log(0.5), math.log(64.0), size // 2, device=t.device))
+    phase = t[:, None] * rates
+    return torch.cat([phase.sin(), phase.cos()], 1)
+
+
+class Denoiser(nn.Module):
+    """Predicts the velocity v of a noisy chunk (see models.diffusion)."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        c, widths = config.condition, config.widths
+        self.time = nn.Sequential(nn.Linear(64, c), nn.SiLU(), nn.Linear(c, c))
+        self.words = nn.Sequential(nn.Linear(config.text, c), nn.SiLU(), nn.Linear(c, c))
+        self.feeling = nn.Sequential(nn.Linear(config.emotions, c), nn.SiLU(), nn.Linear(c, c))
+        self.guidance = nn.Sequential(nn.Linear(1, c), nn.SiLU(), nn.Linear(c, c))
+        nn.init.zeros_(self.guidance[2].weight)
+        nn.init.zeros_(self.guidance[2].bias)
+        self.enter = nn.Conv1d(2 * config.latent_channels + 1, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before = widths[0]
+        for width in widths:
+            inputs = [before] + [width] * (config.blocks - 1)
+            self.down.append(nn.ModuleList(Residual(i, width, c) for i in inputs))
+            before = width
+        for width in reversed(widths):
+            inputs = [before + width] + [width] * (config.blocks - 1)
+            self.up.append(nn.ModuleList(Residual(i, width, c) for i in inputs))
+            before = width
+        bottom = config.chunk_frames >> (len(widths) - 1)
+        self.middle = nn.ModuleList([Residual(widths[-1], widths[-1], c) for _ in range(2)])
+        self.attention = Attention(widths[-1], config.heads, bottom)
+        self.leave = nn.Sequential(
+            nn.GroupNorm(8, widths[0]), nn.SiLU(), nn.Conv1d(widths[0], config.latent_channels, 3, padding=1)
+        )
+        nn.init.zeros_(self.leave[2].weight)
+
+    def forward(
+        self, x: Tensor, t: Tensor, context: Tensor, mask: Tensor, text: Tensor, emotion: Tensor, guidance: Tensor
+    ) -> Tensor:
+        """Velocity (B, C, T) at time t (B,) in 0..pi/2.
+
+        x (B, C, T) noisy; context (B, C, T) clean where mask (B, 1, T) is 1 and 0 elsewhere; text (B, E) of unit length,
+        or 0 for no words; emotion (B, 4) dials / 10, or -1 for none; guidance (B,): the scale that is folded in (a teacher: 0).
+        """
+        condition = self.time(angles(t, 64)) + self.words(text * math.sqrt(text.shape[1])) + self.feeling(emotion)
+        condition = nn.functional.silu(condition + self.guidance(guidance[:, None] / 5))
+        h = self.enter(torch.cat([x, context, mask], 1))
+        skips = []
+        for level, blocks in enumerate(self.down):
+            if level:
+                h = nn.functional.avg_pool1d(h, 2)
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, condition)
+            skips.append(h)
+        h = self.middle[1](self.attention(self.middle[0](h, condition)), condition)
+        for level, blocks in enumerate(self.up):
+            if level:
+                h = nn.functional.interpolate(h, scale_factor=2.0, mode="nearest")
+            h = torch.cat([h, skips.pop()], 1)
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, condition)
+        velocity: Tensor = self.leave(h)
+        return velocity

@@ -1,0 +1,102 @@
+"""Diffusion on the circle: x_t = cos(t) x0 + sin(t) z, t in 0..pi/2, v = cos(t) z - sin(t) x0.
+
+Salimans and Ho 2022 (v-objective); the same path as TrigFlow (Lu and Song 2024) with sigma_data = 1.
+B batch, C latent channels, T latent frames, E numbers in a text embedding.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.denoiser import Denoiser
+
+
+NO_EMOTION = -1.0
+"""What the dials read when emotions are dropped; a dial at rest is 0."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a chunk is conditioned on; shapes as in Denoiser.forward."""
+
+    context: Tensor
+    mask: Tensor
+    text: Tensor
+    emotion: Tensor
+
+    def dropped(self, which: Tensor | None = None) -> "Conditions":
+        """The same, where `which` (B,) is true (everywhere if None), with neither words nor emotions.
+
+        It is the other end of classifier-free guidance (Ho and Salimans 2022).
+        """
+        gone = torch.ones_like(self.text[:, :1], dtype=torch.bool) if which is None else which[:, None]
+        return replace(
+            self, text=self.text.masked_fill(gone, 0.0), emotion=self.emotion.masked_fill(gone, NO_EMOTION)
+        )
+
+
+def at(t: Tensor) -> Tensor:
+    """(B,) times, shaped to go with (B, C, T)."""
+    return t[:, None, None]
+
+
+def noised(x0: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    return at(t.cos()) * x0 + at(t.sin()) * z
+
+
+def velocity(x0: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    return at(t.cos()) * z - at(t.sin()) * x0
+
+
+def denoised(x: Tensor, v: Tensor, t: Tensor) -> Tensor:
+    """x0 = cos(t) x - sin(t) v."""
+    return at(t.cos()) * x - at(t.sin()) * v
+
+
+def rotated(x: Tensor, v: Tensor, t: Tensor, s: Tensor) -> Tensor:
+    """The deterministic step (DDIM, Song et al. 2021) from time t to s: cos(s - t) x + sin(s - t) v."""
+    return at((s - t).cos()) * x + at((s - t).sin()) * v
+
+
+def guided(net: Denoiser, x: Tensor, t: Tensor, given: Conditions, scale: Tensor) -> Tensor:
+    """Velocity with guidance: v_none + scale (v_words - v_none); scale (B,), 1 is none."""
+    none = given.dropped()
+    both = net(
+        torch.cat([x, x]),
+        torch.cat([t, t]),
+        torch.cat([given.context, none.context]),
+        torch.cat([given.mask, none.mask]),
+        torch.cat([given.text, none.text]),
+        torch.cat([given.emotion, none.emotion]),
+        torch.zeros(2 * len(t), device=t.device),
+    )
+    words, nothing = both.chunk(2)
+    return nothing + at(scale) * (words - nothing)
+
+
+def random_times(batch: int, generator: torch.Generator) -> Tensor:
+    """Training times (B,): tan t log-normal (Karras et al. 2022, EDM, shifted to the middle of this path)."""
+    return torch.atan(torch.exp(torch.randn(batch, generator=generator) * 1.2 + 0.2))
+
+
+def teacher_loss(net: Denoiser, x0: Tensor, given: Conditions, generator: torch.Generator) -> Tensor:
+    """Mean squared error of the velocity over the frames that are not given as context."""
+    t = random_times(len(x0), generator)
+    z = torch.randn(x0.shape, generator=generator)
+    v = net(noised(x0, z, t), t, given.context, given.mask, given.text, given.emotion, torch.zeros(len(t)))
+    free = 1 - given.mask
+    error = (v - velocity(x0, z, t)).square() * free
+    return error.sum() / (free.sum() * x0.shape[1])
+
+
+@torch.no_grad()
+def sample(net: Denoiser, z: Tensor, given: Conditions, steps: int, scale: float) -> Tensor:
+    """Latents (B, C, T) from noise z by `steps` deterministic steps of even angle: the teacher's way."""
+    x, scales = z, torch.full((len(z),), scale)
+    times = torch.linspace(math.pi / 2, 0.0, steps + 1)
+    for now, then in zip(times[:-1], times[1:], strict=True):
+        t = now.expand(len(z))
+        x = rotated(x, guided(net, x, t, given, scales), t, then.expand(len(z)))
+    return x

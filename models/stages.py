@@ -1,0 +1,250 @@
+"""The four trainings, one after the other: encoder, decoder, teacher, student. Each reads what the one before left.
+
+A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
+B batch, C latent channels, T latent frames, N samples.
+"""
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from engine.synthesis import DELAY_SAMPLES, HOP
+from engine.text import TextEncoder
+from models import checkpoint
+from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
+from models.corpus import Corpus, embed_captions, encode_all, open_corpus
+from models.denoiser import Denoiser, DenoiserConfig
+from models.diffusion import Conditions, teacher_loss
+from models.distill import distillation_loss
+from models.features import Features
+from models.spectral import SpectralDistance
+from models.synthesis import Synthesis
+from models.train import Average, Schedule, train
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes, batches and schedules of all stages. What a bundle records as how it was trained."""
+
+    codec: CodecConfig = CodecConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+    encoder_schedule: Schedule = Schedule(steps=6000, rate=1e-3)
+    decoder_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
+    teacher_schedule: Schedule = Schedule(steps=24000, rate=5e-4)
+    student_schedule: Schedule = Schedule(steps=10000, rate=2e-4)
+    encoder_batch: int = 16
+    encoder_frames: int = 64
+    decoder_batch: int = 8
+    decoder_frames: int = 28
+    decoder_context: int = 40
+    teacher_batch: int = 32
+    student_batch: int = 32
+    student_grid: int = 32
+
+    @classmethod
+    def tiny(cls) -> "Recipe":
+        """Seconds instead of hours, for tests: every stage is real, nothing sounds good."""
+        few = Schedule(steps=8, warmup=2, save_every=4)
+        return cls(
+            CodecConfig(8, 32, 1, 32, 2, 2),
+            DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
+            few, few, few, few,
+            encoder_batch=2, encoder_frames=16, decoder_batch=2, decoder_frames=6, decoder_context=4,
+            teacher_batch=4, student_batch=4, student_grid=8,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work folder and what is in it."""
+
+    folder: Path
+    recipe: Recipe
+
+    def path(self, stage: str) -> Path:
+        return self.folder / f"{stage}.safetensors"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def averaged(self, stage: str, net: nn.Module, prefix: str = "") -> None:
+        """Loads the averaged weights of a trained stage (those under `prefix`) into net, and stops their gradients."""
+        weights = checkpoint.under("ema", checkpoint.load(self.path(stage))[0])
+        if prefix:
+            weights = checkpoint.under(prefix, {k.replace(".", "/", 1): v for k, v in weights.items()})
+        net.load_state_dict(weights)
+        net.eval().requires_grad_(False)
+
+    def encoder(self) -> Encoder:
+        net = Encoder(self.recipe.codec)
+        self.averaged("encoder", net, "encoder")
+        return net
+
+    def decoder(self) -> Decoder:
+        net = Decoder(self.recipe.codec)
+        self.averaged("decoder", net)
+        return net
+
+    def denoiser(self, stage: str) -> Denoiser:
+        """The teacher or the student."""
+        net = Denoiser(self.recipe.denoiser)
+        self.averaged(stage, net)
+        return net
+
+    def latents(self, corpus: Corpus) -> Tensor:
+        """Latents (M, C, T) of the whole corpus, encoded once and kept."""
+        path = self.folder / "latents.safetensors"
+        if not path.exists():
+            save_file({"latents": encode_all(corpus, self.encoder())}, path)
+        return load_file(path)["latents"]
+
+    def captions(self, corpus: Corpus, words: TextEncoder) -> tuple[Tensor, Tensor]:
+        """Embeddings (S, E) of all captions and the sound (S,) of each, read once and kept."""
+        path = self.folder / "captions.safetensors"
+        if not path.exists():
+            embedded, rows = embed_captions(corpus, words)
+            save_file({"embedded": embedded, "rows": rows}, path)
+        kept = load_file(path)
+        return kept["embedded"], kept["rows"]
+
+
+def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(high, (count,), generator=generator)
+
+
+def train_encoder(work: Work) -> None:
+    """Fits the feature statistics, then the feature autoencoder."""
+    recipe, corpus, features = work.recipe, open_corpus(work.data), Features()
+    net = FeatureAutoencoder(recipe.codec)
+
+    def batch(count: int, generator: torch.Generator) -> Tensor:
+        rows = draw(len(corpus.entries), count, generator).tolist()
+        starts = draw(corpus.frames - recipe.encoder_frames + 1, count, generator).tolist()
+        crops = [corpus.crop(r, s, recipe.encoder_frames) for r, s in zip(rows, starts, strict=True)]
+        return features(torch.stack([torch.from_numpy(c) for c in crops]))  # type: ignore[no-any-return]
+
+    with torch.no_grad():
+        seen = batch(8 * recipe.encoder_batch, torch.Generator().manual_seed(recipe.encoder_schedule.seed))
+        net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
+        net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
+    train(
+        net,
+        lambda generator, step: net.loss(batch(recipe.encoder_batch, generator)),
+        recipe.encoder_schedule,
+        work.path("encoder"),
+        {"codec": asdict(recipe.codec)},
+    )
+
+
+def train_decoder(work: Work) -> None:
+    """The decoder alone, on latents of the trained encoder, by the energy distance of two draws."""
+    recipe, corpus = work.recipe, open_corpus(work.data)
+    latents, net, synthesis, distance = work.latents(corpus), Decoder(recipe.codec), Synthesis(), SpectralDistance()
+    lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise / 2
+
+    def loss(generator: torch.Generator, step: int) -> Tensor:
+        rows = draw(len(latents), recipe.decoder_batch, generator).tolist()
+        starts = draw(latents.shape[2] - lead - frames + 1, recipe.decoder_batch, generator).tolist()
+        given = torch.stack([latents[r, :, s : s + lead + frames] for r, s in zip(rows, starts, strict=True)])
+        given = given + noise * torch.randn(given.shape, generator=generator)
+        first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
+        target = torch.stack(
+            [
+                torch.from_numpy(corpus.sounds[r, :, n : n + frames * HOP].astype("float32")) / 32768
+                for r, n in zip(rows, first, strict=True)
+            ]
+        )
+        heard = slice(lead - 1, None)  # one frame more: the first hop has no tail before it
+        tone, gain, coherence = (a[:, heard] for a in net(given, *net.state(len(rows)))[:3])
+        draws = [
+            synthesis(tone, gain, coherence, synthesis.draw(len(rows), frames + 1, generator))[..., HOP:]
+            for _ in range(2)
+        ]
+        sides = [target, *draws]
+        if step % 2:  # middle and side instead of left and right: width matters as much
+            sides = [torch.stack([s.mean(1), (s[:, 0] - s[:, 1]) / 2], 1) for s in sides]
+        energy: Tensor = distance.energy(*(s.flatten(0, 1) for s in sides))
+        return energy
+
+    meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance"}
+    train(net, loss, recipe.decoder_schedule, work.path("decoder"), meta)
+
+
+class Chunks:
+    """Random chunks of latents with their conditions."""
+
+    def __init__(self, work: Work, words: TextEncoder) -> None:
+        self.config = work.recipe.denoiser
+        corpus = open_corpus(work.data)
+        self.latents, self.emotions = work.latents(corpus), corpus.emotions()
+        self.captions, rows = work.captions(corpus, words)
+        self.of_sound = [torch.nonzero(rows == row)[:, 0] for row in range(len(corpus.entries))]
+
+    def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Conditions]:
+        """x0 (B, C, T) and its conditions: half continue a full context, some a short one, the others start anew."""
+        frames, most = self.config.chunk_frames, self.config.context_frames
+        rows = draw(len(self.latents), count, generator).tolist()
+        starts = draw(self.latents.shape[2] - frames + 1, count, generator).tolist()
+        x0 = torch.stack([self.latents[r, :, s : s + frames] for r, s in zip(rows, starts, strict=True)])
+        kind = torch.rand(count, generator=generator)
+        length = torch.where(kind < 0.55, most, torch.where(kind < 0.65, draw(most, count, generator), 0))
+        mask = (torch.arange(frames) < length[:, None]).float()[:, None]
+        picks = torch.rand(count, generator=generator)
+        chosen = [int(self.of_sound[r][int(p * len(self.of_sound[r]))]) for r, p in zip(rows, picks, strict=True)]
+        given = Conditions(x0 * mask, mask, self.captions[chosen], self.emotions[rows])
+        return x0, given
+
+    def shape(self) -> dict[str, object]:
+        return {"denoiser": asdict(self.config)}
+
+
+def train_teacher(work: Work, words: TextEncoder) -> None:
+    """The diffusion teacher; a tenth of the examples has neither words nor emotions."""
+    recipe, chunks, net = work.recipe, Chunks(work, words), Denoiser(work.recipe.denoiser)
+
+    def loss(generator: torch.Generator, step: int) -> Tensor:
+        x0, given = chunks.batch(recipe.teacher_batch, generator)
+        return teacher_loss(net, x0, given.dropped(torch.rand(len(x0), generator=generator) < 0.1), generator)
+
+    train(net, loss, recipe.teacher_schedule, work.path("teacher"), chunks.shape())
+
+
+def train_student(work: Work, words: TextEncoder) -> None:
+    """Distils the teacher; the target net is a moving average of the student."""
+    recipe, chunks, teacher = work.recipe, Chunks(work, words), work.denoiser("teacher")
+    net = copy.deepcopy(teacher).requires_grad_(True)
+    target, average = copy.deepcopy(teacher), Average(net, 0.95)
+
+    def loss(generator: torch.Generator, step: int) -> Tensor:
+        x0, given = chunks.batch(recipe.student_batch, generator)
+        return distillation_loss(net, target, teacher, x0, given, recipe.student_grid, generator)
+
+    def follow(step: int) -> None:
+        average.update(net, step)
+        target.load_state_dict(average.tensors)
+
+    train(net, loss, recipe.student_schedule, work.path("student"), chunks.shape(), after_step=follow)
+
+
+STAGES = ("encoder", "decoder", "teacher")
+
+
+def run(work: Work, stage: str, words: TextEncoder) -> None:
+    """Runs one stage to its end, going on from its checkpoint where there is one."""
+    torch.manual_seed(work.recipe.encoder_schedule.seed)
+    match stage:
+        case "encoder":
+            train_encoder(work)
+        case "decoder":
+            train_decoder(work)
+        case "teacher":
+            train_teacher(work, words)
+        case "student":
+            train_student(work, words)
+        case _:
+            raise ValueError(f"stage {stage!r}: must be one of encoder, decoder, teacher, student")
