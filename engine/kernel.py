@@ -31,7 +31,7 @@ FADE_IN: Final = 256
 FADE_OUT: Final = 1024
 """Frames (21 ms) for which the past is played backwards and faded while the ring is empty."""
 HISTORY: Final = 2048
-"""Frames of the past kept for that: FADE_OUT read backwards never meets FADE_IN newly written."""
+"""Frames of what was played, kept for that: while FADE_OUT are read backwards, as many are written, and never meet."""
 LOOKAHEAD: Final = 32
 """`L`, the limiter's window; it delays the sound by L - 1 frames (0.65 ms)."""
 CEILING: Final = float(np.nextafter(np.float32(10.0 ** (-0.3 / 20.0)), np.float32(0.0)))
@@ -375,14 +375,14 @@ def render(w, d, f, out, frames, now_ns, xrun):
                 left = fresh * left + (1.0 - fresh) * _past(w, d, 0)
                 right = fresh * right + (1.0 - fresh) * _past(w, d, 1)
                 w[HELD] += 1
-            w[PAST_AT] = w[PAST_AT] + 1 if w[PAST_AT] + 1 < HISTORY else 0
-            d[PAST + 2 * w[PAST_AT]], d[PAST + 2 * w[PAST_AT] + 1] = left, right
         else:
             if w[HOLDING] == 0:
                 w[HOLDING], w[HELD], w[HOLD_AT] = 1, 1, w[PAST_AT]
             left, right = _past(w, d, 0), _past(w, d, 1)
             w[HELD] = min(w[HELD] + 1, FADE_OUT)
             empty += w[PRIMED]
+        w[PAST_AT] = w[PAST_AT] + 1 if w[PAST_AT] + 1 < HISTORY else 0
+        d[PAST + 2 * w[PAST_AT]], d[PAST + 2 * w[PAST_AT] + 1] = left, right
 
         window = w[WINDOW_AT]
         peak = 0.0
