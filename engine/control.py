@@ -66,8 +66,8 @@ def _coerce(where: str, kind: str, value: object, low: float, high: float) -> Ar
         if not low <= len(value.strip()) or len(value) > high:
             found = f"text of {len(value)} characters" if value.strip() else f"empty text {shown(value)}"
             raise AeoliaError(f"{where} {found}: must have {low:g} to {high:g} characters, not all blank")
-        if not value.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in value):
-            raise AeoliaError(f"{where} {shown(value)}: must be valid Unicode")
+        if any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in value):
+            raise AeoliaError(f"{where} {shown(value)}: must be valid Unicode without NUL")
         return value
     if kind == "b" and isinstance(value, bool):
         return value
@@ -91,11 +91,13 @@ def check_as(
     args: Iterable[object],
     optional: int = 0,
 ) -> Args:
-    """Arguments against kinds and ranges; the last `optional` ones may be missing. Raises AeoliaError."""
+    """Arguments against kinds and ranges; the last `optional` ones may be missing, all or none. Raises
+    AeoliaError.
+    """
     found = tuple(args)
     least = len(kinds) - optional
-    if not least <= len(found) <= len(kinds):
-        count = f"{least}" if not optional else f"{least} to {len(kinds)}"
+    if len(found) not in (least, len(kinds)):
+        count = f"{least}" if not optional else f"{least} or {len(kinds)}"
         raise AeoliaError(f"{address} with {len(found)} arguments: must have {count} ({kinds or 'none'})")
     return tuple(
         _coerce(address, kind, value, low, high)

@@ -70,7 +70,7 @@ class Param:
 @dataclass(frozen=True, slots=True)
 class Command:
     """An address that does something rather than holding a value. `kinds` as in `Param`; the last `optional` arguments
-    may be left out. `latency` is None where nothing is heard.
+    may be left out, all or none. `latency` is None where nothing is heard.
     """
 
     address: str
@@ -237,6 +237,39 @@ COMMANDS: Final[tuple[Command, ...]] = (
 """What can be done, as against set. Each but `/get`, which answers with the value, answers `/done` or `/fail`."""
 
 COMMANDS_BY_ADDRESS: Final[Mapping[str, Command]] = MappingProxyType({c.address: c for c in COMMANDS})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something that the instrument measures and reports; `kinds` as in `Param`, once for each output channel where
+    `per_channel`.
+    """
+
+    address: str
+    kinds: str
+    unit: str
+    description: str
+    per_channel: bool = False
+
+
+READINGS: Final[tuple[Reading, ...]] = (
+    Reading("/meter/peak", "f", "dBFS", "peak of each output channel, falling 11.8 dB a second", per_channel=True),
+    Reading("/meter/rms", "f", "dBFS", "loudness of each output channel over 0.3 s", per_channel=True),
+    Reading("/meter/reduction", "f", "dB", "how much the limiter takes away"),
+    Reading("/meter/lead", "f", "ms", "sound that is ready ahead of the sound card"),
+    Reading("/meter/empty", "i", "", "blocks for which no sound was ready, since the start"),
+    *(
+        Reading(f"/latency/{latency}", "ff", "ms", f"measured from message to sound, {latency} class: median, 99 %")
+        for latency in Latency
+    ),
+    Reading("/generator/load", "f", "", "seconds of work per second of sound"),
+    Reading("/generator/late", "i", "", "how often the sound was extended because the generator was late"),
+    Reading("/generator/restarts", "i", "", "how often the generator was restarted"),
+    Reading("/control/refused", "i", "", "messages that were refused since the start"),
+)
+"""What is sent to subscribers beside the values, and can be asked for with `/get`."""
+
+READINGS_BY_ADDRESS: Final[Mapping[str, Reading]] = MappingProxyType({r.address: r for r in READINGS})
 
 
 @dataclass(frozen=True, slots=True)
