@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.data.descriptions import DESCRIPTIONS
@@ -104,14 +105,14 @@ def plan(config: DataConfig) -> Iterator[Item]:
     yield from siblings
 
 
-def _other_emotions(rng: np.random.Generator) -> np.ndarray:
+def _other_emotions(rng: np.random.Generator) -> NDArray[np.float64]:
     """A clear other colour: one dial high, the others low or anywhere."""
     felt = rng.uniform(0.0, 3.0, 4)
     felt[rng.integers(4)] = rng.uniform(6.0, 10.0)
     other = rng.integers(4)
     if rng.random() < 0.3:
         felt[other] = rng.uniform(0.0, 10.0)
-    return np.asarray(felt)
+    return felt
 
 
 def _entry(item: Item, sound: Sound, file: str) -> Entry:
@@ -135,10 +136,9 @@ def _make(job: tuple[Item, Path, float]) -> Entry:
     file = f"sounds/{item.k:06d}.flac"
     line = out / "sounds" / f"{item.k:06d}.json"
     target = out / file
-    if line.exists() and target.exists():
-        kept = _read_entry(json.loads(line.read_text()))
-        if kept.seed == item.seed and soundfile.info(target).frames == round(seconds * SAMPLE_RATE_HZ):
-            return kept
+    kept = _kept(line, target, round(seconds * SAMPLE_RATE_HZ))
+    if kept is not None and kept.seed == item.seed:
+        return kept
     felt = None if item.emotions is None else np.asarray(item.emotions, np.float32)
     sound = render(item.seed, seconds, description=item.description, emotions=felt)
     entry = _entry(item, sound, file)
@@ -147,6 +147,15 @@ def _make(job: tuple[Item, Path, float]) -> Entry:
     os.replace(temporary, target)
     _write_text(line, json.dumps(asdict(entry)))
     return entry
+
+
+def _kept(line: Path, target: Path, frames: int) -> Entry | None:
+    """The entry of a sound that an earlier build left whole, if it did."""
+    try:
+        entry = _read_entry(json.loads(line.read_text()))
+        return entry if soundfile.info(target).frames == frames else None
+    except (OSError, ValueError, TypeError, soundfile.SoundFileError):
+        return None
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -167,7 +176,9 @@ def build(config: DataConfig, progress: bool = True) -> Path:
         old = json.loads((out / "data.json").read_text())
         for key in ("version", "seconds", "seed", "count", "pairs", "free_share"):
             if old.get(key) != header[key]:
-                raise ValueError(f"{out} holds a data set with {key} {old.get(key)!r}, asked for {header[key]!r}: choose another folder")
+                raise ValueError(
+                    f"{out} holds data with {key}={old.get(key)!r}, asked for {header[key]!r}: choose another"
+                )
     _write_text(out / "data.json", json.dumps(header, indent=2))
     jobs = [(item, out, config.seconds) for item in plan(config)]
     if config.workers == 1:
@@ -188,8 +199,8 @@ def _plain(config: DataConfig) -> dict[str, Any]:
 
 
 def _read_entry(raw: dict[str, Any]) -> Entry:
-    lists = ("captions", "held_out_captions", "emotions", "azimuth_deg", "attributes", "layers")
-    return Entry(**{k: tuple(v) if k in lists else v for k, v in raw.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    return Entry(**values)
 
 
 def load_index(folder: Path) -> list[Entry]:

@@ -29,42 +29,82 @@ class Word:
 
 WORDS: Mapping[str, Word] = MappingProxyType(
     {
-        "deep": Word(("deep", "low", "sub-bass", "dark and deep"), ("low frequencies",), ("sits very low",), ("bottom-heavy",)),
+        "deep": Word(
+            ("deep", "low", "sub-bass", "dark and deep"), ("low frequencies",), ("sits very low",), ("bottom-heavy",)
+        ),
         "light": Word(("light", "high", "airy"), ("high frequencies",), ("floats high up",), ("feathery",)),
-        "spatial": Word(("spatial", "wide", "reverberant", "spacious"), ("a lot of space",), ("fills a large room",), ("cavernous",)),
+        "spatial": Word(
+            ("spatial", "wide", "reverberant", "spacious"), ("a lot of space",), ("fills a large room",), ("cavernous",)
+        ),
         "close": Word(("close", "dry", "narrow"), ("no room",), ("sits right in front",), ("intimate",)),
         "gloomy": Word(("gloomy", "bleak", "dismal"), ("a gloomy mood",), ("feels gloomy",), ("sombre",)),
         "scary": Word(("scary", "eerie", "frightening"), ("a scary mood",), ("sounds scary",), ("creepy",)),
-        "stable": Word(("stable", "steady", "constant"), ("little change",), ("stays stable", "stays constant"), ("unwavering",)),
-        "regular": Word(("regular", "even"), ("a regular pulse", "a regular rhythm"), ("repeats regularly",), ("metronomic",)),
+        "stable": Word(
+            ("stable", "steady", "constant"), ("little change",), ("stays stable", "stays constant"), ("unwavering",)
+        ),
+        "regular": Word(
+            ("regular", "even"), ("a regular pulse", "a regular rhythm"), ("repeats regularly",), ("metronomic",)
+        ),
         "rapid": Word(("rapid", "fast", "quick"), ("fast movement",), ("moves fast",), ("hurried",)),
         "slow": Word(("slow", "unhurried"), ("slow movement",), ("moves slowly",), ("leisurely",)),
         "soft": Word(("soft", "quiet", "gentle"), (), ("stays soft",), ("hushed",)),
         "subtle": Word(("subtle", "delicate"), (), ("stays in the background",), ("understated",)),
         "heavy": Word(("heavy", "massive", "powerful"), ("heavy weight",), ("presses down",), ("crushing",)),
-        "synthetic": Word(("synthetic", "synthesised", "electronic"), ("a synthetic sound",), ("sounds synthetic",), ("artificial",)),
-        "sci_fi": Word(("sci-fi", "science fiction", "futuristic"), ("a sci-fi character",), ("sounds like science fiction",), ("alien",)),
+        "synthetic": Word(
+            ("synthetic", "synthesised", "electronic"), ("a synthetic sound",), ("sounds synthetic",), ("artificial",)
+        ),
+        "sci_fi": Word(
+            ("sci-fi", "science fiction", "futuristic"),
+            ("a sci-fi character",),
+            ("sounds like science fiction",),
+            ("alien",),
+        ),
         "digital": Word(("digital", "bit-crushed"), ("digital artefacts",), ("sounds digital",), ("lo-fi digital",)),
         "processed": Word(("processed", "ring-modulated"), ("heavy processing",), ("sounds processed",), ("mangled",)),
-        "rising": Word(("rising", "ascending"), ("rising pitch", "ascending pitch"), ("rises", "goes up"), ("climbing",)),
-        "falling": Word(("falling", "descending"), ("falling pitch", "descending pitch"), ("falls", "goes down"), ("sinking",)),
+        "rising": Word(
+            ("rising", "ascending"), ("rising pitch", "ascending pitch"), ("rises", "goes up"), ("climbing",)
+        ),
+        "falling": Word(
+            ("falling", "descending"), ("falling pitch", "descending pitch"), ("falls", "goes down"), ("sinking",)
+        ),
         "rising_falling": Word(
             ("rising and falling",),
             ("ascending and descending pitch", "rising and falling pitch"),
-            ("goes up and down", "rises and falls"),
+            ("goes up and down", "moves up and down"),
             ("undulating",),
         ),
-        "varying_pitch": Word((), ("varying pitch", "changing pitch", "pitch modulation"), ("changes pitch", "wanders in pitch"), ("wandering",)),
-        "frequency_modulation": Word(
-            ("modulated", "frequency-modulated"), ("frequency modulation", "continuous modulation", "FM"), ("is modulated in frequency",), ("warbling",)
+        "varying_pitch": Word(
+            (),
+            ("varying pitch", "changing pitch", "pitch modulation"),
+            ("changes pitch", "wanders in pitch"),
+            ("wandering",),
         ),
-        "long_pitch_envelope": Word((), ("long pitch envelope", "long pitch sweeps"), ("sweeps far in pitch",), ("swooping",)),
-        "slow_pitch_envelope": Word((), ("slowly varying pitch envelope", "slow pitch sweeps"), ("bends slowly",), ("slow-bending",)),
-        "static_panorama": Word((), ("static panorama", "no movement in the panorama"), ("stays in the centre",), ("motionless",)),
-        "slight_panorama": Word((), ("slight moving panorama", "slight panning"), ("moves slightly from side to side",), ("gently swaying",)),
-        "slow_panorama": Word((), ("slowly moving panorama", "slow panning"), ("moves slowly from left to right",), ("slowly roaming",)),
+        "frequency_modulation": Word(
+            ("modulated", "frequency-modulated"),
+            ("frequency modulation", "continuous modulation", "FM"),
+            ("is modulated in frequency",),
+            ("warbling",),
+        ),
+        "long_pitch_envelope": Word(
+            (), ("long pitch envelope", "long pitch sweeps"), ("sweeps far in pitch",), ("swooping",)
+        ),
+        "slow_pitch_envelope": Word(
+            (), ("slowly varying pitch envelope", "slow pitch sweeps"), ("bends slowly",), ("slow-bending",)
+        ),
+        "static_panorama": Word(
+            (), ("static panorama", "no movement in the panorama"), ("stays in the centre",), ("motionless",)
+        ),
+        "slight_panorama": Word(
+            (), ("slight moving panorama", "slight panning"), ("moves slightly from side to side",), ("gently swaying",)
+        ),
+        "slow_panorama": Word(
+            (), ("slowly moving panorama", "slow panning"), ("moves slowly from left to right",), ("slowly roaming",)
+        ),
         "moving_panorama": Word(
-            (), ("moving panorama", "panning movements", "strong panning"), ("moves from left to right", "pans around"), ("roving",)
+            (),
+            ("moving panorama", "panning movements", "strong panning"),
+            ("moves from left to right", "pans around"),
+            ("roving",),
         ),
         "hollow": Word(("hollow", "tube-like"), ("a hollow tone",), ("sounds hollow",), ("cavity-like",)),
         "atonal": Word(("atonal", "dissonant"), ("no tonal centre",), ("has no clear key",), ("keyless",)),
@@ -98,6 +138,15 @@ def _join(words: list[str], rng: np.random.Generator) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
+_PLURALS = {"is": "are", "has": "have", "goes": "go", "presses": "press"}
+
+
+def _agree(phrase: str, plural: bool) -> str:
+    """Verb phrase in the number of its nouns."""
+    verb, _, rest = phrase.partition(" ")
+    return phrase if not plural else f"{_PLURALS.get(verb, verb.removesuffix('s'))} {rest}".strip()
+
+
 def _article(words: str) -> str:
     return ("an " if words[0] in "aeiou" else "a ") + words
 
@@ -124,7 +173,9 @@ def _nouns(recipe: Recipe, rng: np.random.Generator, held_out: bool, adjectives:
             adjectives.append(_pick(rng, layer.adjectives))
         else:
             nouns.append(_pick(rng, layer.held_out_nouns if held_out and rng.random() < 0.6 else layer.nouns))
-    return nouns[0] if len(nouns) == 1 else ", ".join(nouns[:-1]) + _pick(rng, (" and ", " with ", " over ")) + nouns[-1]
+    return (
+        nouns[0] if len(nouns) == 1 else ", ".join(nouns[:-1]) + _pick(rng, (" and ", " with ", " over ")) + nouns[-1]
+    )
 
 
 def caption(recipe: Recipe, emotions: NDArray[np.float32], rng: np.random.Generator, held_out: bool = False) -> str:
@@ -161,7 +212,8 @@ def caption(recipe: Recipe, emotions: NDArray[np.float32], rng: np.random.Genera
     if withs:
         text += " with " + " and ".join(withs)
     if thats:
-        text += " that " + " and ".join(thats)
+        plural = nouns.endswith("s") or " and " in nouns
+        text += " that " + " and ".join(_agree(phrase, plural) for phrase in thats)
     return text.strip()
 
 

@@ -47,7 +47,10 @@ _TABLE: tuple[tuple[str, Recipe], ...] = (
     ("continuous, deep, spatial and gloomy", Recipe(("drone", "rumble"), ("deep", "spatial", "gloomy"), (0.0, -9.0))),
     ("continuous, hollow, humming with ascending and descending pitch", Recipe(("hum",), ("hollow", "rising_falling"))),
     ("continuous, humming with regular low impulse", Recipe(("hum", "impulses"), ("regular",), (-3.0, 0.0))),
-    ("continuous, rapid and glitchy elements with long pitch envelope", Recipe(("glitch",), ("rapid", "long_pitch_envelope"))),
+    (
+        "continuous, rapid and glitchy elements with long pitch envelope",
+        Recipe(("glitch",), ("rapid", "long_pitch_envelope")),
+    ),
     ("continuous, rapid elements with slowly moving panorama", Recipe(("elements",), ("rapid", "slow_panorama"))),
     ("continuous, rapid, glitchy buzzing elements", Recipe(("buzz", "glitch"), ("rapid",), (0.0, -4.0))),
     ("continuous, rapid, sizzling elements", Recipe(("sizzle", "elements"), ("rapid",), (4.0, -8.0))),
@@ -58,11 +61,14 @@ _TABLE: tuple[tuple[str, Recipe], ...] = (
     ("continuous, soft noise, alarm-like effect", Recipe(("noise", "alarm"), ("soft",), (0.0, 1.0))),
     (
         "continuously stridulating, buzzing and sizzling sound of processed crickets",
-        Recipe(("crickets", "buzz", "sizzle"), ("processed",), (5.0, -8.0, 0.0)),
+        Recipe(("crickets", "buzz", "sizzle"), ("processed",), (5.0, -10.0, 0.0)),
     ),
     ("digital, continuous humming with varying pitch", Recipe(("hum",), ("digital", "varying_pitch"))),
-    ("light, atonal ring of shredded glassy elements like an insect swarm", Recipe(("glass", "swarm"), ("light", "atonal"))),
-    ("sci-fi, continuous, slightly sizzling elements", Recipe(("sizzle", "elements"), ("sci_fi",), (0.0, -5.0))),
+    (
+        "light, atonal ring of shredded glassy elements like an insect swarm",
+        Recipe(("glass", "swarm"), ("light", "atonal"), (3.0, -4.0)),
+    ),
+    ("sci-fi, continuous, slightly sizzling elements", Recipe(("sizzle", "elements"), ("sci_fi",), (1.0, -9.0))),
     ("sci-fi, squishy humming", Recipe(("squish", "hum"), ("sci_fi",), (0.0, -4.0))),
     (
         "spatial, continuous, glitchy element with modulation and panning movements",
@@ -72,7 +78,10 @@ _TABLE: tuple[tuple[str, Recipe], ...] = (
         "spatial, deep, synthetic with continuous frequency modulation",
         Recipe(("drone",), ("spatial", "deep", "synthetic", "frequency_modulation")),
     ),
-    ("subtle, softly sizzling element with moving panorama", Recipe(("sizzle",), ("subtle", "soft", "moving_panorama"))),
+    (
+        "subtle, softly sizzling element with moving panorama",
+        Recipe(("sizzle",), ("subtle", "soft", "moving_panorama")),
+    ),
     (
         "synthetic sci-fi with a sixth interval and slight moving panorama",
         Recipe(("sixth",), ("synthetic", "sci_fi", "slight_panorama")),
@@ -98,7 +107,7 @@ HELD_OUT_COMBINATIONS: frozenset[tuple[str, str]] = frozenset(
         ("sci_fi", "alarm"),
     }
 )
-"""(attribute, layer) pairs that training never renders, so that an evaluation can ask for words never heard together."""
+"""(attribute, layer) pairs that training never renders: an evaluation can ask for words never heard together."""
 
 
 def is_held_out(recipe: Recipe) -> bool:

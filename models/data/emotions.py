@@ -76,7 +76,9 @@ def colour(emotions: NDArray[np.floating]) -> Colour:
     if e.shape != (4,) or not np.all((e >= 0.0) & (e <= EMOTION_MAX)):
         raise ValueError(f"emotions must be 4 values in 0..10, got {emotions!r}")
     dials = e / EMOTION_MAX
-    return Colour(**{name: float(np.clip(cue.rest + np.dot(cue.slope, dials), cue.low, cue.high)) for name, cue in CUES.items()})
+    return Colour(
+        **{name: float(np.clip(cue.rest + np.dot(cue.slope, dials), cue.low, cue.high)) for name, cue in CUES.items()}
+    )
 
 
 _NEUTRAL = (1.0, 1.0, 1.0, 1.0)
@@ -110,8 +112,8 @@ _WORDS: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(
 
 def resting_emotions(words: Iterable[str]) -> NDArray[np.float32]:
     """Emotions (4,) that a sound's attributes and layers carry by themselves, 0..10; unknown words add nothing."""
-    total = np.array(_NEUTRAL) + sum((np.array(_WORDS.get(w, (0.0,) * 4)) for w in words), np.zeros(4))
-    return np.clip(total, 0.0, EMOTION_MAX).astype(np.float32)
+    total = np.sum([_NEUTRAL, *(_WORDS[w] for w in words if w in _WORDS)], axis=0)
+    return np.asarray(np.clip(total, 0.0, EMOTION_MAX), np.float32)
 
 
 def draw_emotions(rng: np.random.Generator, resting: NDArray[np.float32]) -> NDArray[np.float32]:

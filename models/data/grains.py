@@ -10,14 +10,14 @@ from models.data.tonal import gate, rough
 
 
 def crickets(rng: np.random.Generator, n: int, c: Controls) -> Audio:
-    """Five to eight insects, 3-9 kHz: chirps of a few wing-stroke pulses, or unbroken trills; each its own place and pace."""
+    """Five to eight insects, 3-9 kHz: chirps of a few wing strokes, or trills; each its own place and pace."""
     head, *insects = rng.spawn(9)
     count = int(head.integers(5, 9))
     parts: list[list[Array]] = []
     for r in insects[:count]:
-        a, b, d = r.spawn(3)
+        a, b, d, e = r.spawn(4)
         pulse_hz = a.uniform(24.0, 62.0) * c.rate**0.6
-        period = np.inf if a.random() < 0.4 else a.uniform(0.28, 0.7) / c.rate**0.6
+        period = np.inf if a.random() < 0.25 else a.uniform(0.28, 0.7) / c.rate**0.6
         strokes = int(a.integers(3, 7))
         carrier = a.uniform(3_000.0, 7_600.0) * c.register * 2.0 ** (0.15 * c.brightness)
         loud = 10.0 ** (-0.8 * a.random())
@@ -30,7 +30,7 @@ def crickets(rng: np.random.Generator, n: int, c: Controls) -> Audio:
         size = min(0.75 / pulse_hz, 0.018) * c.grain_s**0.3
         bend = c.glide[np.clip(t, 0, n - 1)].astype(np.float64)
         left, right = place(d, 1, c.width)
-        u = b.random((g, 2))
+        u = e.random((g, 2))
         level = loud * (0.7 + 0.3 * u[:, 0])
         for ratio, gain in ((1.0, 1.0), (2.0, 0.22 + 0.15 * c.brightness)):
             parts.append(
@@ -61,22 +61,21 @@ def glass(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     decay = (0.02 + 0.26 * u[:, 3] ** 3)[:, None] * np.array([1.0, 0.7, 0.4]) * c.grain_s**0.5
     level = (0.15 + 0.85 * u[:, 4] ** 3)[:, None] * np.array([1.0, 0.6, 0.5 + 0.4 * c.brightness])
     left, right = place(d, g, c.width)
-    sound = tone_grains(
+    return tone_grains(
         n, np.repeat(onset, 3), (6.0 * decay.ravel() * 48_000).astype(np.int64), (base[:, None] * ratios).ravel(),
         np.full(3 * g, 0.6 * c.grain_sweep_octaves), decay.ravel(), np.full(3 * g, 0.0025 * (1.0 - c.attack) + 0.0002),
         np.full(3 * g, 1.5 * c.roughness), (level * left[:, None]).ravel(), (level * right[:, None]).ravel(),
     )  # fmt: skip
-    return sound
 
 
 def glitch(rng: np.random.Generator, n: int, c: Controls) -> Audio:
-    """Digital debris: chirped blips, crushed noise bursts and clicks in bursts on a broken grid, then buffer stutters."""
-    a, b, d, e, f = rng.spawn(5)
+    """Digital debris: chirped blips, crushed noise bursts and clicks on a broken grid, then buffer stutters."""
+    a, b, d, e, f, h = rng.spawn(6)
     onset = events(a, n, 17.0 * c.rate * c.density, 0.25 + 0.65 * c.irregularity)
     g = len(onset)
     u = b.random((g, 9))
     # Phrases: neighbouring grains share a colour, so the debris has gestures rather than a uniform spray.
-    gesture = b.random((g // 5 + 2, 3))[np.arange(g) // 5]
+    gesture = h.random((g // 5 + 2, 1))[np.arange(g) // 5]
     semitones = lean(60.0 * gesture[:, 0] + 9.0 * (u[:, 0] - 0.5), c.major, c.dissonance)
     hz = 95.0 * c.register * 2.0 ** (semitones / 12.0 + 0.8 * c.brightness) * c.glide[np.clip(onset, 0, n - 1)]
     length = ((0.006 + 0.085 * u[:, 1] ** 2) * c.grain_s * 48_000).astype(np.int64)
@@ -96,15 +95,19 @@ def glitch(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     noisy = ~tone
     hold = (1 + 14 * u[:, 8] ** 2).astype(np.int64)
     bursts = noise_grains(
-        n, onset[noisy], length[noisy] // 2 + 60, np.clip(hz * 9.0, 400.0, 15_000.0)[noisy], 0.3 + u[noisy, 6], hold[noisy],
-        (2.6 * level * left)[noisy], (2.6 * level * right)[noisy],
+        n, onset[noisy], length[noisy] // 2 + 60, np.clip(hz * 9.0, 400.0, 15_000.0)[noisy], 0.3 + u[noisy, 6],
+        hold[noisy], (2.6 * level * left)[noisy], (2.6 * level * right)[noisy],
     )  # fmt: skip
     sound = unit(blips + bursts)
     at = events(e, n, 1.6 * c.rate, 0.7)
     v = f.random((len(at), 2))
     return np.asarray(
         stutter(
-            sound, at, ((0.011 + 0.06 * v[:, 0] ** 2) / c.rate**0.5 * 48_000).astype(np.int64), (3 + 8 * v[:, 1]).astype(np.int64), 40
+            sound,
+            at,
+            ((0.011 + 0.06 * v[:, 0] ** 2) / c.rate**0.5 * 48_000).astype(np.int64),
+            (3 + 8 * v[:, 1]).astype(np.int64),
+            40,
         )
     )
 
@@ -114,8 +117,8 @@ def elements(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     a, b, d = rng.spawn(3)
     onset = events(a, n, 5.5 * c.rate * c.density, 0.08 + 0.8 * c.irregularity)
     g = len(onset)
-    u = b.random((g, 5))
     palette = lean(b.uniform(0.0, 30.0, 6), c.major, c.dissonance)
+    u = b.random((g, 5))
     semitones = palette[(u[:, 0] * 6).astype(int)] + 0.3 * (u[:, 1] - 0.5)
     hz = 240.0 * c.register * 2.0 ** (semitones / 12.0) * c.glide[np.clip(onset, 0, n - 1)]
     decay = (0.025 + 0.05 * u[:, 2]) * c.grain_s
@@ -125,33 +128,44 @@ def elements(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     weights = np.array([1.0, 0.35 * 2.0**c.brightness, 0.15 * 4.0**c.brightness])
     shrink = np.array([1.0, 0.5, 0.3])
     sound = tone_grains(
-        n, np.repeat(onset, 3), (5.0 * decay[:, None] * shrink * 48_000).astype(np.int64).ravel(), (hz[:, None] * ratios).ravel(),
-        np.full(3 * g, c.grain_sweep_octaves - 0.1), (decay[:, None] * shrink).ravel(),
+        n, np.repeat(onset, 3), (5.0 * decay[:, None] * shrink * 48_000).astype(np.int64).ravel(),
+        (hz[:, None] * ratios).ravel(), np.full(3 * g, c.grain_sweep_octaves - 0.1), (decay[:, None] * shrink).ravel(),
         np.full(3 * g, 0.006 * (1.0 - c.attack) + 0.0004), np.full(3 * g, 0.3 + 4.0 * c.roughness),
         (level[:, None] * weights * left[:, None]).ravel(), (level[:, None] * weights * right[:, None]).ravel(),
     )  # fmt: skip
     length = ((0.004 + 0.006 * u[:, 4]) * 48_000).astype(np.int64)
     tick = 0.5 * level * 2.0**c.brightness
-    ticks = noise_grains(n, onset, length, np.minimum(hz * 8, 14_000.0), np.full(g, 0.8), np.ones(g, np.int64), tick * left, tick * right)
+    ticks = noise_grains(
+        n, onset, length, np.minimum(hz * 8, 14_000.0), np.full(g, 0.8), np.ones(g, np.int64), tick * left, tick * right
+    )
     return np.asarray(sound + ticks, np.float32)
 
 
 def impulses(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Low thumps like a slow machine heart: a swept sub with a soft knock."""
     a, b, d = rng.spawn(3)
-    onset = events(a, n, a.uniform(1.3, 2.4) * c.rate, 0.6 * c.irregularity, 1.2)
+    beat_hz, thump_hz, decay_s = a.uniform([1.3, 52.0, 0.12], [2.4, 74.0, 0.24])
+    onset = events(a, n, beat_hz * c.rate, 0.6 * c.irregularity, 1.2)
     g = len(onset)
     u = b.random((g, 2))
-    hz = a.uniform(52.0, 74.0) * c.register**0.5
-    decay = a.uniform(0.12, 0.24) * c.grain_s**0.5
+    hz = thump_hz * c.register**0.5
+    decay = decay_s * c.grain_s**0.5
     level = 1.0 - (0.1 + 0.4 * c.irregularity) * u[:, 0]
     left, right = place(d, g, 0.25 * c.width)
     ones = np.ones(g)
     thump = tone_grains(
-        n, onset, np.full(g, int(decay * 5 * 48_000)), hz * 1.6 * c.glide[np.clip(onset, 0, n - 1)] ** 0.3, -0.9 * ones, decay * ones,
-        (0.02 - 0.017 * c.attack) * ones, (0.6 + 4.0 * c.roughness) * ones, level * left, level * right,
+        n, onset, np.full(g, int(decay * 5 * 48_000)), hz * 1.6 * c.glide[np.clip(onset, 0, n - 1)] ** 0.3,
+        -0.9 * ones, decay * ones, (0.02 - 0.017 * c.attack) * ones, (0.6 + 4.0 * c.roughness) * ones,
+        level * left, level * right,
     )  # fmt: skip
     knock = noise_grains(
-        n, onset, np.full(g, 1_900), 210.0 * 2.0**c.brightness * ones, 0.5 * ones, np.ones(g, np.int64), 1.2 * level * left, 1.2 * level * right
+        n,
+        onset,
+        np.full(g, 1_900),
+        210.0 * 2.0**c.brightness * ones,
+        0.5 * ones,
+        np.ones(g, np.int64),
+        1.2 * level * left,
+        1.2 * level * right,
     )
     return gate(b, n, c, np.asarray(thump + knock, np.float32))

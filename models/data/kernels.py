@@ -24,9 +24,7 @@ _SINE = np.sin(2.0 * np.pi * np.arange(_TABLE + 1) / _TABLE).astype(np.float32)
 
 
 @numba.njit(cache=True, fastmath=True)
-def oscillators(
-    phase: Floats, multiple: Floats, offset: Floats, wobble: Floats, left: Floats, right: Floats
-) -> Audio:
+def oscillators(phase: Floats, multiple: Floats, offset: Floats, wobble: Floats, left: Floats, right: Floats) -> Audio:
     """Additive synthesis: sum of sines that share one base phase.
 
     `phase` (N,) in cycles, `multiple` (P,) frequency ratios, `offset` (P,) and `wobble` (P, C) in cycles, `left` and

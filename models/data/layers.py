@@ -34,23 +34,89 @@ class Layer:
 
 LAYERS: Mapping[str, Layer] = MappingProxyType(
     {
-        "hum": Layer(tonal.hum, 0.0, "mid", True, False, ("hum", "humming", "humming tone"), ("humming",), ("hummed tone",)),
-        "drone": Layer(tonal.drone, 0.0, "mid", True, False, ("drone", "droning tone", "sustained drone"), ("droning",), ("drone bed",)),
-        "sixth": Layer(
-            tonal.sixth, 0.0, "mid", True, False, ("pad with a sixth interval", "sixth interval", "sustained sixth"), (), ("chord of a sixth",)
+        "hum": Layer(
+            tonal.hum, 0.0, "mid", True, False, ("hum", "humming", "humming tone"), ("humming",), ("hummed tone",)
         ),
-        "buzz": Layer(tonal.buzz, -2.0, "mid", True, False, ("buzz", "buzzing", "buzzing elements"), ("buzzing",), ("electric buzz",)),
+        "drone": Layer(
+            tonal.drone,
+            0.0,
+            "mid",
+            True,
+            False,
+            ("drone", "droning tone", "sustained drone"),
+            ("droning",),
+            ("drone bed",),
+        ),
+        "sixth": Layer(
+            tonal.sixth,
+            0.0,
+            "mid",
+            True,
+            False,
+            ("pad with a sixth interval", "sixth interval", "sustained sixth"),
+            (),
+            ("chord of a sixth",),
+        ),
+        "buzz": Layer(
+            tonal.buzz,
+            -2.0,
+            "mid",
+            True,
+            False,
+            ("buzz", "buzzing", "buzzing elements"),
+            ("buzzing",),
+            ("electric buzz",),
+        ),
         "cymbals": Layer(
-            tonal.cymbals, -2.0, "high", True, False, ("cymbals", "bowed cymbals", "metallic cymbals"), ("metallic",), ("shimmering metal",)
+            tonal.cymbals,
+            -2.0,
+            "high",
+            True,
+            False,
+            ("cymbals", "bowed cymbals", "metallic cymbals"),
+            ("metallic",),
+            ("shimmering metal",),
         ),
         "swarm": Layer(
-            tonal.swarm, -4.0, "high", True, False, ("insect swarm", "swarm of insects", "swarm"), ("swarming",), ("cloud of insects",)
+            tonal.swarm,
+            -4.0,
+            "high",
+            True,
+            False,
+            ("insect swarm", "swarm of insects", "swarm"),
+            ("swarming",),
+            ("cloud of insects",),
         ),
-        "alarm": Layer(tonal.alarm, -6.0, "mid", True, False, ("alarm", "alarm-like effect", "siren"), ("alarm-like",), ("warning signal",)),
+        "alarm": Layer(
+            tonal.alarm,
+            -6.0,
+            "mid",
+            True,
+            False,
+            ("alarm", "alarm-like effect", "siren"),
+            ("alarm-like",),
+            ("warning signal",),
+        ),
         "rumble": Layer(
-            noises.rumble, 1.0, "low", False, False, ("rumble", "rumbling", "low rumbling"), ("rumbly", "rumbling"), ("earthquake rumble",)
+            noises.rumble,
+            1.0,
+            "low",
+            False,
+            False,
+            ("rumble", "rumbling", "low rumbling"),
+            ("rumbly", "rumbling"),
+            ("earthquake rumble",),
         ),
-        "noise": Layer(noises.noise, -3.0, "mid", False, False, ("noise", "airy noise", "wind-like noise"), ("noisy",), ("breath of noise",)),
+        "noise": Layer(
+            noises.noise,
+            -3.0,
+            "mid",
+            False,
+            False,
+            ("noise", "airy noise", "wind-like noise"),
+            ("noisy",),
+            ("breath of noise",),
+        ),
         "sizzle": Layer(
             noises.sizzle,
             -8.0,
@@ -62,7 +128,14 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
             ("frying crackle",),
         ),
         "squish": Layer(
-            noises.squish, -1.0, "mid", True, True, ("squish", "squishy texture", "squelching"), ("squishy", "squelchy"), ("rubbery wobble",)
+            noises.squish,
+            -1.0,
+            "mid",
+            True,
+            True,
+            ("squish", "squishy texture", "squelching"),
+            ("squishy", "squelchy"),
+            ("rubbery wobble",),
         ),
         "crickets": Layer(
             grains.crickets,
@@ -95,7 +168,14 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
             ("broken data",),
         ),
         "elements": Layer(
-            grains.elements, -3.0, "mid", True, True, ("elements", "ticks and pops", "small elements"), ("ticking",), ("little plucks",)
+            grains.elements,
+            -3.0,
+            "mid",
+            True,
+            True,
+            ("elements", "ticks and pops", "small elements"),
+            ("ticking",),
+            ("little plucks",),
         ),
         "impulses": Layer(
             grains.impulses,
@@ -103,7 +183,7 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
             "low",
             False,
             True,
-            ("low impulse", "low thumps", "deep pulse"),
+            ("low impulse", "low thumps", "thudding pulse"),
             ("pulsing", "thumping"),
             ("heartbeat thuds",),
         ),

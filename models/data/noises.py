@@ -14,18 +14,22 @@ def rumble(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     bed_rng, res_rng, swell_rng, rough_rng, grit_rng = rng.spawn(5)
     low = 70.0 * c.register
     points = np.array([20.0, 30.0, low, 3 * low, 12 * low, 6_000.0])
-    bed = coloured_noise(bed_rng, n, points, np.array([-9.0, -2, 0, -9 + 5 * c.brightness, -26 + 10 * c.brightness, -62]), 0.8 * c.width)
+    bed = coloured_noise(
+        bed_rng, n, points, np.array([-9.0, -2, 0, -9 + 5 * c.brightness, -26 + 10 * c.brightness, -75]), 0.8 * c.width
+    )
     swells = 1.0 + (0.1 + 0.65 * c.unrest) * drift(swell_rng, n, 0.8 * c.rate**0.5, 3)
     sound = bed * upsample(swells[0], n)
     for k in range(3):
         centre = low * (0.55 + 0.55 * k) * res_rng.uniform(0.85, 1.2)
         band = centre * 0.16
         tone = coloured_noise(
-            res_rng, n, np.array([centre - 2 * band, centre - band, centre, centre + band, centre + 3 * band]),
-            np.array([-45.0, -12, 0, -12, -45]), 0.4 * c.width,
+            res_rng, n, np.array([centre - 3 * band, centre - band, centre, centre + band, centre + 3 * band]),
+            np.array([-110.0, -12, 0, -12, -110]), 0.4 * c.width,
         )  # fmt: skip
         sound = sound + tone * upsample(0.55 * swells[k % 3] ** 2, n)
-    grit = coloured_noise(grit_rng, n, np.array([60.0, 200, 900, 3_000, 12_000]), np.array([-40.0, -8, 0, -12, -36]), c.width)
+    grit = coloured_noise(
+        grit_rng, n, np.array([60.0, 200, 900, 3_000, 12_000]), np.array([-40.0, -8, 0, -12, -36]), c.width
+    )
     crumble = upsample(np.maximum(drift(grit_rng, n, 9.0)[0], 0.0) ** 2, n)
     sound = sound + (0.05 + 0.1 * c.roughness + 0.04 * c.unrest) * grit * crumble
     return gate(rough_rng, n, c, rough(rough_rng, n, c, np.asarray(sound, np.float32)))
@@ -34,7 +38,13 @@ def rumble(rng: np.random.Generator, n: int, c: Controls) -> Audio:
 def noise(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Soft wind-like noise: two broad bands whose cutoffs wander."""
     a, b, d = rng.spawn(3)
-    bed = coloured_noise(a, n, np.array([30.0, 120, 900, 5_000, 18_000]), np.array([-14.0, -4, 0, -7 + 5 * c.brightness, -20 + 8 * c.brightness]), c.width)
+    bed = coloured_noise(
+        a,
+        n,
+        np.array([30.0, 120, 900, 5_000, 18_000]),
+        np.array([-14.0, -4, 0, -7 + 5 * c.brightness, -20 + 8 * c.brightness]),
+        c.width,
+    )
     centre = 900.0 * c.register * 2.0 ** (1.2 * c.brightness)
     cutoff = centre * 2.0 ** ((0.4 + 0.9 * c.unrest) * drift(b, n, 0.7 * c.rate)[0])
     tilt = swept_filter(bed, cutoff, 1.1, 0.35, 1.0, 0.12)
@@ -67,7 +77,9 @@ def squish(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Wet and rubbery: a saw and some noise squeezed by a wobbling resonant filter, with rising bubbles."""
     a, b, d, e, f = rng.spawn(5)
     source = unit(voices(a, n, c, np.array([1.0, 1.006]), np.array([1.0, 0.9]), 24, 0.9))
-    source = source + 0.35 * coloured_noise(b, n, np.array([100.0, 400, 3_000, 9_000]), np.array([-20.0, -3, 0, -18]), c.width)
+    source = source + 0.35 * coloured_noise(
+        b, n, np.array([100.0, 400, 3_000, 9_000]), np.array([-20.0, -3, 0, -18]), c.width
+    )
     hz = d.uniform(1.6, 3.6) * c.rate
     wave = 0.6 * swing(d, n, hz, 0.35 + 0.5 * c.irregularity) + 0.5 * drift(d, n, 1.7 * hz)[0]
     cutoff = c.pitch_hz * 5.0 * 2.0 ** (0.8 * c.brightness + 1.5 * wave)

@@ -7,7 +7,7 @@ piece never see the emotions, so one seed under two emotion vectors is one piece
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,9 @@ def free_recipe(rng: np.random.Generator) -> Recipe:
             return recipe
 
 
-def _free_attributes(rng: np.random.Generator, layers: tuple[str, ...], taken: tuple[str, ...], chance: float = 0.3) -> tuple[str, ...]:
+def _free_attributes(
+    rng: np.random.Generator, layers: tuple[str, ...], taken: tuple[str, ...], chance: float = 0.3
+) -> tuple[str, ...]:
     heights = {LAYERS[x].height for x in layers}
     pitched = all(LAYERS[x].pitched for x in layers)
     eventful = any(LAYERS[x].eventful for x in layers)
@@ -73,7 +75,8 @@ def _free_attributes(rng: np.random.Generator, layers: tuple[str, ...], taken: t
         "modulation": GROUPS["modulation"] if pitched else (),
         "envelope": GROUPS["envelope"] if grainy else (),
         "order": (("regular",) if eventful else ()) + (("stable",) if not eventful else ()),
-        "timbre": (("hollow",) if harmonic and len(layers) == 1 else ()) + (("atonal",) if pitched and "sixth" not in layers else ()),
+        "timbre": (("hollow",) if harmonic and len(layers) == 1 else ())
+        + (("atonal",) if pitched and "sixth" not in layers else ()),
     }
     chosen: list[str] = []
     for group, members in GROUPS.items():
@@ -82,7 +85,9 @@ def _free_attributes(rng: np.random.Generator, layers: tuple[str, ...], taken: t
         if hit and options and not any(m in taken for m in members):
             chosen.append(options[int(which * len(options))])
     if "stable" in chosen + list(taken):
-        chosen = [a for a in chosen if a not in GROUPS["pitch"] and a != "frequency_modulation" and a != "moving_panorama"]
+        chosen = [
+            a for a in chosen if a not in GROUPS["pitch"] and a != "frequency_modulation" and a != "moving_panorama"
+        ]
     return tuple(chosen)
 
 
@@ -97,10 +102,9 @@ def _with_extras(recipe: Recipe, seed: int) -> Recipe:
 def _glide(seed: int, n: int, attributes: tuple[str, ...], c: Colour) -> Audio:
     """Pitch ratio (N,): the contour of the pitch attributes, plus the vibrato and tremor of the emotions."""
     rng = stream(seed, "glide")
-    contour, fm, shake = rng.spawn(3)
+    contour, wander, bend, fm, shake = rng.spawn(5)
     t = np.arange(n, dtype=np.float32) / n
-    seconds = n / SAMPLE_RATE_HZ
-    span = min(contour.uniform(1.8, 3.2) * seconds, 22.0)
+    span = min(contour.uniform(1.8, 3.2) * n / SAMPLE_RATE_HZ, 22.0)
     semitones = np.zeros(n, np.float32)
     if "rising" in attributes:
         semitones += np.float32(span) * (t - 0.5)
@@ -109,9 +113,11 @@ def _glide(seed: int, n: int, attributes: tuple[str, ...], c: Colour) -> Audio:
     if "rising_falling" in attributes:
         semitones += upsample(contour.uniform(5.0, 9.0) * swing(contour, n, contour.uniform(0.22, 0.42), 0.2), n)
     if "varying_pitch" in attributes:
-        semitones += upsample(contour.uniform(5.0, 8.0) * drift(contour, n, contour.uniform(0.7, 1.4) * 2.0 ** (0.4 * c.rate_octaves))[0], n)
+        semitones += upsample(
+            wander.uniform(5.0, 8.0) * drift(wander, n, wander.uniform(0.7, 1.4) * 2.0 ** (0.4 * c.rate_octaves))[0], n
+        )
     if "slow_pitch_envelope" in attributes:
-        semitones += upsample(contour.uniform(6.0, 10.0) * drift(contour, n, 0.35)[0], n)
+        semitones += upsample(bend.uniform(6.0, 10.0) * drift(bend, n, 0.35)[0], n)
     if "frequency_modulation" in attributes:
         hz = fm.uniform(2.5, 7.5) * 2.0 ** (0.5 * c.rate_octaves)
         depth = fm.uniform(1.5, 4.0) * (0.75 + 0.25 * drift(fm, n, 0.4)[0])
@@ -129,7 +135,7 @@ def _controls(seed: int, n: int, recipe: Recipe, c: Colour) -> Controls:
     has = set(recipe.attributes).__contains__
     u = rng.random(12)
     register = 0.5 if has("deep") else 1.75 if has("light") else 1.0
-    pitch = {0.5: 34.0, 1.0: 78.0, 1.75: 210.0}[register] * 2.0 ** (0.85 * u[0])
+    pitch = {0.5: 40.0, 1.0: 78.0, 1.75: 210.0}[register] * 2.0 ** (0.85 * u[0])
     tempo = 2.1 if has("rapid") else 0.42 if has("slow") else 1.0
     hush = 0.3 if has("soft") or has("subtle") else 0.0
     brightness = 0.35 * (u[2] - 0.5) - 0.3 * has("deep") + 0.3 * has("light") - 0.25 * has("gloomy") - 0.5 * hush
@@ -145,7 +151,9 @@ def _controls(seed: int, n: int, recipe: Recipe, c: Colour) -> Controls:
         brightness=float(np.clip(brightness + 0.55 * c.brightness, -1.0, 1.0)),
         roughness=float(np.clip(c.roughness + 0.15 * has("scary"), 0.0, 1.0)),
         irregularity=float(np.clip(irregular, 0.0, 1.0)),
-        dissonance=float(np.clip(c.dissonance + 0.6 * has("atonal") + 0.3 * has("scary") + 0.15 * has("gloomy"), 0.0, 1.0)),
+        dissonance=float(
+            np.clip(c.dissonance + 0.6 * has("atonal") + 0.3 * has("scary") + 0.15 * has("gloomy"), 0.0, 1.0)
+        ),
         major=float(np.clip(c.major * (0.2 if has("atonal") else 1.0), -1.0, 1.0)),
         attack=float(np.clip(c.attack - hush, 0.0, 1.0)),
         width=1.0 if has("spatial") else 0.12 if has("close") else 0.35 + 0.3 * u[6],
@@ -153,12 +161,15 @@ def _controls(seed: int, n: int, recipe: Recipe, c: Colour) -> Controls:
         hollow=1.0 if has("hollow") else 0.0,
         synthetic=1.0 if has("synthetic") or has("digital") or has("sci_fi") else 0.0,
         grain_sweep_octaves=2.3 if has("long_pitch_envelope") else 1.1 if has("slow_pitch_envelope") else 0.0,
-        grain_s=(2.2 if has("long_pitch_envelope") else 4.0 if has("slow_pitch_envelope") else 1.0) * 2.0 ** (-0.35 * c.rate_octaves),
+        grain_s=(2.2 if has("long_pitch_envelope") else 4.0 if has("slow_pitch_envelope") else 1.0)
+        * 2.0 ** (-0.35 * c.rate_octaves),
         gated=0.9 if has("rapid") else 0.0,
     )
 
 
-def render_recipe(seed: int, seconds: float, recipe: Recipe, emotions: NDArray[np.floating]) -> tuple[Audio, NDArray[np.float32]]:
+def render_recipe(
+    seed: int, seconds: float, recipe: Recipe, emotions: NDArray[np.floating]
+) -> tuple[Audio, NDArray[np.float32]]:
     """Audio (2, N) and azimuth (K,) of any recipe, held-out ones too. Pure in its arguments."""
     n_out = round(seconds * SAMPLE_RATE_HZ)
     if n_out < 4_800:
@@ -166,6 +177,8 @@ def render_recipe(seed: int, seconds: float, recipe: Recipe, emotions: NDArray[n
     before = int(PRE_ROLL_S * SAMPLE_RATE_HZ)
     n = n_out + before
     c = colour(emotions)
+    if "stable" in recipe.attributes:
+        c = replace(c, tremor=0.4 * c.tremor)
     controls = _controls(seed, n, recipe, c)
     attributes = recipe.attributes
     gains = recipe.gains_db or (0.0,) * len(recipe.layers)
@@ -182,16 +195,27 @@ def render_recipe(seed: int, seconds: float, recipe: Recipe, emotions: NDArray[n
     wet, size_s, level_db = mixing.uniform(0.5, 0.75), mixing.uniform(1.8, 3.2), mixing.uniform(-2.0, 2.0)
     path = treatments.azimuth(stream(seed, "azimuth"), n, attributes)
     moving = any(a in attributes for a in ("moving_panorama", "slow_panorama", "slight_panorama"))
+    gliding = any(a in attributes for a in (*GROUPS["pitch"], *GROUPS["modulation"]))
     mix = treatments.pan(mix, path, 0.8 if moving else 0.0)
     if "spatial" in attributes:
-        mix = treatments.room(stream(seed, "room"), mix, 0.6 * wet if moving else wet, size_s)
-    level_db += BASE_LEVEL_DB + c.level_db - 5.0 * ("soft" in attributes) - 4.0 * ("subtle" in attributes) + 3.0 * ("heavy" in attributes)
+        # Less room where something moves: a long tail would smear the glide or the pan that the words promise.
+        wet, size_s = (0.45 * wet, 0.6 * size_s) if moving or gliding else (wet, size_s)
+        mix = treatments.room(stream(seed, "room"), mix, wet, size_s)
+    level_db += (
+        BASE_LEVEL_DB
+        + c.level_db
+        - 5.0 * ("soft" in attributes)
+        - 4.0 * ("subtle" in attributes)
+        + 3.0 * ("heavy" in attributes)
+    )
     cut = unit(mix[:, before:])
     azimuth_deg = treatments.trajectory(path, before, n_out)
     return treatments.limit(np.asarray(cut * np.float32(10.0 ** (level_db / 20.0)), np.float32)), azimuth_deg
 
 
-def render(seed: int, seconds: float, *, description: int | None = None, emotions: NDArray[np.floating] | None = None) -> Sound:
+def render(
+    seed: int, seconds: float, *, description: int | None = None, emotions: NDArray[np.floating] | None = None
+) -> Sound:
     """Render the piece of a seed. `description` None is a free composition, else an index into DESCRIPTIONS.
 
     `emotions` (4,) 0..10 recolours the same piece; None draws them (half of the seeds) or leaves them at rest.

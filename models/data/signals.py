@@ -50,7 +50,7 @@ class Controls:
     hollow: float
     """0..1: odd harmonics only, scooped."""
     synthetic: float
-    """0 organic .. 1 machine-clean with audio-rate modulation."""
+    """0 organic .. 1 machine-made: brighter harmonics, wider intervals between voices."""
     grain_sweep_octaves: float
     """Octaves travelled inside each grain, -3..3; 0 leaves it to the layer."""
     grain_s: float
@@ -67,9 +67,8 @@ def frames_of(n: int) -> int:
 def drift(rng: np.random.Generator, n: int, hz: float, count: int = 1) -> Array:
     """Smooth random curves (count, C) in -1..1, `hz` turns a second, cosine-interpolated."""
     c = frames_of(n)
-    x = np.arange(c) * (HOP / SAMPLE_RATE_HZ * hz)
-    knots = rng.uniform(-1.0, 1.0, (int(x[-1]) + 3, count))
-    x = x[:, None] + rng.random(count)[None, :]
+    x = np.arange(c)[:, None] * (HOP / SAMPLE_RATE_HZ * hz) + rng.random(count)[None, :]
+    knots = rng.uniform(-1.0, 1.0, (int(x[-1].max()) + 2, count))
     j = x.astype(np.int64)
     f = 0.5 - 0.5 * np.cos(np.pi * (x - j))
     columns = np.arange(count)
@@ -78,9 +77,9 @@ def drift(rng: np.random.Generator, n: int, hz: float, count: int = 1) -> Array:
 
 def swing(rng: np.random.Generator, n: int, hz: float, jitter: float = 0.0) -> Array:
     """Sine (C,) of `hz` with random start and, for `jitter` > 0, an uneven pace."""
-    c = frames_of(n)
-    pace = hz * (1.0 + jitter * drift(rng, n, max(hz, 0.3), 1)[0])
-    return np.asarray(np.sin(2.0 * np.pi * (np.cumsum(pace[:c]) * HOP / SAMPLE_RATE_HZ + rng.random())))
+    start = rng.random()
+    pace = hz * (1.0 + jitter * drift(rng, n, max(hz, 0.3))[0])
+    return np.asarray(np.sin(2.0 * np.pi * (np.cumsum(pace) * HOP / SAMPLE_RATE_HZ + start)))
 
 
 def upsample(curve: Floats, n: int) -> Audio:
@@ -88,10 +87,12 @@ def upsample(curve: Floats, n: int) -> Audio:
     return np.interp(np.arange(n) / HOP, np.arange(len(curve)), curve).astype(np.float32)
 
 
-def events(rng: np.random.Generator, n: int, rate_hz: float, irregularity: float, before_s: float = 0.6) -> NDArray[np.int64]:
+def events(
+    rng: np.random.Generator, n: int, rate_hz: float, irregularity: float, before_s: float = 0.6
+) -> NDArray[np.int64]:
     """Onsets (G,) in samples at a mean rate: a clock at irregularity 0, a Poisson process at 1.
 
-    Gaps are drawn in event order, so the k-th gap is the same at every rate. The first events lie before the frame, so that
+    Gaps are drawn in event order, so the k-th gap is the same at every rate. The first events lie before the frame:
     their tails sound at sample 0.
     """
     total_s = n / SAMPLE_RATE_HZ + before_s

@@ -31,7 +31,7 @@ def sci_fi(rng: np.random.Generator, sound: Audio) -> Audio:
     wet = flanger(sound, delay, float(a.choice([-1.0, 1.0]) * a.uniform(0.6, 0.78)), 0.8)
     hz = upsample(b.uniform(60.0, 420.0) * 2.0 ** (0.5 * drift(b, n, 0.4)[0]), n)
     ring = np.sin(np.cumsum(hz, dtype=np.float64) * (2.0 * np.pi / SAMPLE_RATE_HZ)).astype(np.float32)
-    return np.asarray(wet * (0.75 + 0.4 * ring), np.float32)
+    return np.asarray(wet * (0.85 + 0.22 * ring), np.float32)
 
 
 def processed(rng: np.random.Generator, sound: Audio) -> Audio:
@@ -67,23 +67,32 @@ def _shelf(kind: str, hz: float, gain_db: float) -> Array:
         2 * s * amp * ((amp - 1) - s * (amp + 1) * cos),
         amp * ((amp + 1) - s * (amp - 1) * cos - root),
     ]
-    a = [(amp + 1) + s * (amp - 1) * cos + root, -2 * s * ((amp - 1) + s * (amp + 1) * cos), (amp + 1) + s * (amp - 1) * cos - root]
-    return np.array([[*b, *a]]) / a[0]
+    a: list[float] = [
+        (amp + 1) + s * (amp - 1) * cos + root,
+        -2 * s * ((amp - 1) + s * (amp + 1) * cos),
+        (amp + 1) + s * (amp - 1) * cos - root,
+    ]
+    return np.asarray(np.array([[*b, *a]]) / a[0])
 
 
 def emote(rng: np.random.Generator, sound: Audio, c: Colour) -> Audio:
-    """Colour of the whole mix: anger's saturation, fear's tremor and thinness, and the spectral tilt of `brightness`."""
+    """Colour of the whole mix: anger's saturation, fear's tremor and thinness, and the tilt of `brightness`."""
     n = sound.shape[1]
     sound = unit(sound)
+    tremble, rng = rng.spawn(2)
     if c.tremor > 0.0:
-        shake = swing(rng, n, rng.uniform(6.0, 8.5), 0.5) + 0.6 * drift(rng, n, 5.0)[0]
+        shake = swing(tremble, n, tremble.uniform(6.0, 8.5), 0.5) + 0.6 * drift(tremble, n, 5.0)[0]
         sound = np.asarray(sound * upsample(1.0 + 0.5 * c.tremor * shake, n), np.float32)
     if c.drive > 0.0:
         # Asymmetric saturation: even harmonics too, so that it is heard on any material.
         gain = 1.0 + 5.0 * c.drive
         bent = np.tanh(gain * sound + 0.4 * c.drive) - np.tanh(0.4 * c.drive)
         sound = np.asarray((1.0 - 0.8 * c.drive) * sound + 0.8 * c.drive * unit(bent), np.float32)
-    block = scipy.signal.butter(2, 25.0 - 5.0, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+        # Saturation flattens what the layers' roughness modulated, so the driven mix is roughened again.
+        hz = upsample(rng.uniform(42.0, 58.0) * (1.0 + 0.15 * drift(rng, n, 3.0)[0]), n)
+        beat = np.sin(np.cumsum(hz, dtype=np.float64) * (2.0 * np.pi / SAMPLE_RATE_HZ)).astype(np.float32)
+        sound = np.asarray(sound * (1.0 + 0.6 * c.drive * c.roughness * beat), np.float32)
+    block = scipy.signal.butter(2, 20.0, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
     sections = np.concatenate(
         [
             block,
@@ -95,7 +104,7 @@ def emote(rng: np.random.Generator, sound: Audio, c: Colour) -> Audio:
 
 
 def room(rng: np.random.Generator, sound: Audio, wet: float, seconds: float) -> Audio:
-    """Large space: convolution with decorrelated exponentially decaying noise whose highs die first (2, N) -> (2, N)."""
+    """Large space: convolution with decorrelated exponentially decaying noise whose highs die first."""
     size = int(seconds * SAMPLE_RATE_HZ)
     t = np.arange(size, dtype=np.float32) / SAMPLE_RATE_HZ
     noise = rng.standard_normal((2, size), np.float32)
@@ -113,7 +122,7 @@ def azimuth(rng: np.random.Generator, n: int, attributes: tuple[str, ...]) -> Ar
     home = a.uniform(-25.0, 25.0)
     if "moving_panorama" in attributes:
         path = 0.75 * swing(b, n, a.uniform(0.3, 0.8), 0.4) + 0.45 * drift(b, n, 1.5)[0]
-        return np.clip(95.0 * path, -90.0, 90.0)
+        return np.asarray(np.clip(95.0 * path, -90.0, 90.0))
     if "slow_panorama" in attributes:
         return np.clip(a.uniform(60.0, 85.0) * swing(b, n, a.uniform(0.08, 0.14), 0.2), -90.0, 90.0)
     if "slight_panorama" in attributes:
