@@ -23,6 +23,8 @@ CEILING: Final = kernel.CEILING
 """No output sample is ever larger than this (-0.3 dBFS)."""
 DELAY_FRAMES: Final = kernel.LOOKAHEAD - 1
 """How many frames the limiter's look-ahead delays the sound."""
+MOST_LATER: Final = kernel.QUEUE * 3 // 4
+"""How many controls may wait for a later block."""
 TAP_SECONDS: Final = 5.0
 """How long the disk may stall before a recording loses frames."""
 
@@ -55,16 +57,15 @@ SMOOTHING_MS: Final[dict[Slot, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """One consistent look at the callback. Peaks fall 11.8 dB a second, RMS integrates over 0.3 s; both are linear,
-    1.0 full scale.
+    """One consistent look at the callback.
+
+    Peaks fall 11.8 dB a second, RMS integrates over 0.3 s; both are linear, 1.0 is full scale.
     """
 
     position: int
     """Frames put out so far."""
     time_ns: int
-    """`time.monotonic_ns` when the device asked for the last block, whose first frame is `position` less the block; 0
-    when offline.
-    """
+    """`time.monotonic_ns` when the device asked for the last block, which ends at `position`; 0 when offline."""
     empty_reads: int
     """Blocks that lacked frames since the first frame was written."""
     empty_frames: int
@@ -189,12 +190,11 @@ class CallbackState:
     # -- controls ------------------------------------------------------------------------------------------------------
 
     def send(self, slot: Slot, value: float, due_sample: int = 0) -> int:
-        """Has the callback move `slot` to `value` at frame `due_sample`, or at the next block where that has passed.
-        Any thread.
+        """Moves `slot` to `value` at frame `due_sample`, or at the next block where that has passed. Any thread.
 
         Takes effect on the first multiple of 16 frames from then on; before the first block, from the first frame and
         without smoothing. Returns the control's number, which `applied` gives back. Raises AeoliaError for a value
-        that isn't finite, and where 256 wait.
+        that isn't finite, and where 256 wait; those for later get 192 of these places, so a panic always finds one.
         """
         if not math.isfinite(value):
             raise AeoliaError(f"{slot.name} {value}: must be a finite number")
@@ -202,6 +202,9 @@ class CallbackState:
             written = int(self.words[kernel.CONTROL_WRITTEN])
             if written - kernel.load(self.words, kernel.CONTROL_READ) >= kernel.QUEUE:
                 raise AeoliaError(f"{slot.name} {value}: at most {kernel.QUEUE} controls may wait for the sound card")
+            later = due_sample > int(self.words[kernel.POSITION]) + self.block
+            if later and written - int(self.words[kernel.CONTROL_READ]) + int(self.words[kernel.PENDING]) >= MOST_LATER:
+                raise AeoliaError(f"{slot.name} {value} at frame {due_sample}: at most {MOST_LATER} may wait for later")
             self._sent += 1
             entry = kernel.CONTROLS + 4 * (written % kernel.QUEUE)
             self.words[entry], self.words[entry + 1], self.words[entry + 3] = self._sent, slot, max(due_sample, 0)
@@ -210,9 +213,7 @@ class CallbackState:
             return self._sent
 
     def applied(self) -> list[tuple[int, Slot, float, int]]:
-        """(number, slot, value, frame) of what took effect since the last call, in order; the frame is exact. One
-        reading thread.
-        """
+        """What took effect since the last call, in order: (number, slot, value, exact frame). One reading thread."""
         read, written = int(self.words[kernel.LOG_READ]), kernel.load(self.words, kernel.LOG_WRITTEN)
         entries = [kernel.APPLIED + 4 * (k % kernel.LOG) for k in range(read, written)]
         w, d = self.words, self.doubles

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine import kernel
-from engine.callback import CEILING, DELAY_FRAMES, CallbackState, Slot, default_speakers, process
+from engine.callback import CEILING, DELAY_FRAMES, MOST_LATER, CallbackState, Slot, default_speakers, process
 from engine.errors import AeoliaError
 
 RATE = 48_000
@@ -229,11 +229,26 @@ def test_replaying_the_reported_frames_gives_the_same_bytes() -> None:
 def test_controls_beyond_the_bound_are_refused() -> None:
     state = CallbackState()
     for _ in range(kernel.QUEUE):
-        state.send(Slot.WIDTH, 1.0, 10**9)
+        state.send(Slot.WIDTH, 1.0)
     with pytest.raises(AeoliaError, match="at most 256"):
         state.send(Slot.WIDTH, 1.0)
+    process(state, noise(256))
+    state.send(Slot.WIDTH, 1.0)
     with pytest.raises(AeoliaError, match="finite"):
         state.send(Slot.LEVEL_DB, math.nan)
+
+
+def test_controls_for_later_never_keep_one_for_now_waiting() -> None:
+    state = CallbackState()
+    for _ in range(MOST_LATER):
+        state.send(Slot.WIDTH, 1.0, 10**9)
+        process(state, noise(16))
+    with pytest.raises(AeoliaError, match="at most 192 may wait for later"):
+        state.send(Slot.WIDTH, 1.0, 10**9)
+    for _ in range(3 * kernel.QUEUE):
+        number = state.send(Slot.GATE, 0.0)
+        process(state, noise(16))
+        assert [entry[0] for entry in state.applied()] == [number]
 
 
 def test_empty_ring_is_filled_faded_counted_and_left_without_a_jump() -> None:
