@@ -41,14 +41,6 @@ _log = logging.getLogger(__name__)
 Peer: TypeAlias = tuple[str, int]
 
 
-def parse_endpoint(text: str) -> Peer:
-    """Host and port of "HOST:PORT", "[IPV6]:PORT", "HOST" or ":PORT"; what is missing is the default."""
-    host, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "")
-    if colon and not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise AeoliaError(f"OSC port {shown(port)}: must be in range 0..65535, as in {DEFAULT_HOST}:{DEFAULT_PORT}")
-    return host.strip("[]") or DEFAULT_HOST, int(port) if colon else DEFAULT_PORT
-
-
 @dataclass(slots=True)
 class _Subscriber:
     seen: Values | None = None

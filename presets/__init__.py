@@ -1,1 +1,1 @@
-"""Instruments to start from, as TOML files; engine.preset reads them."""
+"""Instruments to start from, one TOML file each; `engine.preset` reads them and says what may be in one."""
