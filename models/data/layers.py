@@ -113,7 +113,7 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
             "mid",
             False,
             False,
-            ("noise", "airy noise", "wind-like noise"),
+            ("noise", "breathy noise", "wind-like noise"),
             ("noisy",),
             ("breath of noise",),
         ),

@@ -58,6 +58,11 @@ class Controls:
     gated: float
     """0..1: continuous layers are cut into rapid pieces."""
 
+    @property
+    def beating(self) -> float:
+        """0.1..1: factor on detunings and swells; small when the texture is to stay stable."""
+        return min(1.0, 0.1 + 2.5 * self.unrest)
+
 
 def frames_of(n: int) -> int:
     """Control frames needed to cover `n` samples, with one to spare for interpolation."""

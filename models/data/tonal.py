@@ -40,7 +40,7 @@ def voices(
     slope = slope * np.where(k % 2 == 0, 1.0 - 0.96 * c.hollow, 1.0)
     multiple = (ratios[:, None] * k[None, :] * (1.0 + 0.0004 * c.dissonance * k**2)[None, :]).ravel()
     p = len(multiple)
-    detune = 2.0 ** (detune_rng.uniform(-1, 1, v) * spread_cents * min(1.0, 0.1 + 2.5 * c.unrest) / 1200.0)
+    detune = 2.0 ** (detune_rng.uniform(-1, 1, v) * spread_cents * c.beating / 1200.0)
     multiple = multiple * np.repeat(detune, harmonics)
     # A fixed formant-like emphasis makes two hums of one pitch differ in vowel.
     emphasis = 10.0 ** (0.35 * colour_rng.standard_normal((v, harmonics)))
@@ -85,7 +85,7 @@ def gate(rng: np.random.Generator, n: int, c: Controls, sound: Audio) -> Audio:
 def hum(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Mains-like hum: two detuned voices, twenty breathing harmonics, a little air."""
     tone_rng, air_rng, rough_rng, gate_rng, beat_rng = rng.spawn(5)
-    ratios = np.array([1.0, 1.0 + 0.003 * beat_rng.uniform(0.5, 1.6), 2.0])
+    ratios = np.array([1.0, 1.0 + 0.003 * c.beating * beat_rng.uniform(0.5, 1.6), 2.0])
     if c.synthetic > 0.0:
         ratios[2] = beat_rng.choice([1.5, 2.0, 3.0])
     tone = unit(voices(tone_rng, n, c, ratios, np.array([1.0, 0.8, 0.25]), 20, 1.25 + 0.3 * c.hollow))
@@ -101,7 +101,7 @@ def hum(rng: np.random.Generator, n: int, c: Controls) -> Audio:
 def drone(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Slowly beating chord drone; third and cluster voices grow with `major` and `dissonance`."""
     tone_rng, air_rng, rough_rng, gate_rng = rng.spawn(4)
-    semitones = np.array([0.0, 0.07 * min(1.0, 0.1 + 2.5 * c.unrest), 7.02, 12.0, 4.0, 3.0, 1.0, 6.0, 13.0])
+    semitones = np.array([0.0, 0.07 * c.beating, 7.02, 12.0, 4.0, 3.0, 1.0, 6.0, 13.0])
     calm = 1.0 - 0.6 * c.dissonance
     weights = np.array(
         [
@@ -129,7 +129,8 @@ def sixth(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Chorused synthetic pad on a sixth: 9 semitones, 8 as it turns minor; breathing filter by drifting partials."""
     tone_rng, rough_rng, swell_rng = rng.spawn(3)
     minor = np.clip(0.5 - c.major, 0.0, 1.0) if c.major < 0.5 else 0.0
-    semitones = np.array([0.0, 0.06, 9.0, 9.05, 8.0, 8.06, 12.0, -12.0, 1.0])
+    d = 0.06 * c.beating
+    semitones = np.array([0.0, d, 9.0, 9.0 + d, 8.0, 8.0 + d, 12.0, -12.0, 1.0])
     weights = np.array(
         [1, 0.8, 0.9 * (1 - minor), 0.7 * (1 - minor), 0.9 * minor, 0.7 * minor, 0.25, 0.4, 0.5 * c.dissonance]
     )
@@ -177,10 +178,13 @@ def cymbals(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     swells = np.stack(
         [0.5 + 0.5 * swing(d, n, (0.25 + 0.35 * d.random()) * c.rate, 0.3 + 0.5 * c.irregularity) for _ in range(3)]
     )
-    swells = 0.2 + 0.8 * swells ** (1.0 + 1.5 * c.attack)
+    swells = 1.0 - 0.8 * c.beating * (1.0 - swells ** (1.0 + 1.5 * c.attack))
     base = (ladder / 1_500.0) ** (-0.05 + 0.5 * c.brightness) * 10.0 ** (0.3 * b.standard_normal(p))
     amplitude = (
-        base[:, None] * swells[group] * (1.0 + 0.6 * drift(e, n, 3.0 * c.rate, p)) * audible(multiple, low, c.glide, n)
+        base[:, None]
+        * swells[group]
+        * (1.0 + 0.6 * c.beating * drift(e, n, 3.0 * c.rate, p))
+        * audible(multiple, low, c.glide, n)
     )
     left, right = place(f, p, 0.3 + 0.7 * c.width)
     tone = unit(
