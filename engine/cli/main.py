@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return failed(AeoliaError("interrupted"), debug)
     except BrokenPipeError:  # the reader of our output has gone: nothing more to say, not even at exit
-        sys.stdout = None  # type: ignore[assignment]  # the interpreter accepts None here and then flushes nothing
+        sys.stdout = None
         return 1
     except OSError as error:
         return failed(AeoliaError(f"{error.filename or 'system'}: {error.strerror or error}"), debug)

@@ -1,0 +1,107 @@
+"""Command line options that several commands share, and their types: a wrong value is wrong use, exit code 2."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.control import check
+from engine.errors import AeoliaError
+from engine.params import BY_ADDRESS, EMOTIONS, Arg
+
+OSC_PORT = 9120
+MAX_SECONDS = 3600.0
+
+
+def value_of(address: str) -> Callable[[str], Arg]:
+    """A type for argparse: a text as the only argument of the parameter at `address`, in its range."""
+    kind = BY_ADDRESS[address].kinds
+    convert: Callable[[str], Arg] = {"s": str, "i": int, "f": float, "b": int}[kind]
+
+    def parse(text: str) -> Arg:
+        try:
+            return check(address, (convert(text),))[0]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {'whole ' if kind == 'i' else ''}number") from None
+        except AeoliaError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def emotion(text: str) -> tuple[str, Arg]:
+    """`fear=8` as the parameter's address and its value."""
+    name, equals, value = text.partition("=")
+    if not equals or name not in EMOTIONS:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=0..10 with NAME one of {', '.join(EMOTIONS)}")
+    address = f"/emotion/{name}"
+    return address, value_of(address)(value)
+
+
+def within(low: float, high: float, unit: str = "") -> Callable[[str], float]:
+    """A type for argparse: a number in low..high."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text}: must be in range {low:g}..{high:g}{unit and ' ' + unit}")
+        return value
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number in low..high."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text}: must be in range {low}..{high}")
+        return value
+
+    return parse
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, `:PORT` or `PORT`; the host is this machine where none is given; an IPv6 host stands in brackets."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", whole(0, 65_535)(port)
+
+
+def sound_file(text: str) -> Path:
+    """A path that ends in .flac or .wav."""
+    path = Path(text)
+    if path.suffix.lower() not in (".flac", ".wav"):
+        raise argparse.ArgumentTypeError(f"{text!r}: must end in .flac or .wav")
+    return path
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """--bundle."""
+    parser.add_argument(
+        "--bundle", metavar="NAME", help="a shipped bundle's name or a folder (default: the shipped one)"
+    )
+
+
+def add_instrument(parser: argparse.ArgumentParser) -> None:
+    """What `play` and `serve` take."""
+    parser.add_argument("--preset", metavar="P", help="a preset's name or a TOML file")
+    parser.add_argument("--device", metavar="D", help="sound device: its number or a part of its name; null: none")
+    parser.add_argument("--block", metavar="N", type=whole(16, 8192), default=256, help="frames in a block (256)")
+    parser.add_argument("--rate", metavar="HZ", type=whole(8000, 384_000), help="sample rate (default: the bundle's)")
+    parser.add_argument("--channels", metavar="N", type=whole(1, 64), default=2, help="loudspeakers (2)")
+    parser.add_argument(
+        "--osc",
+        metavar="HOST:PORT",
+        type=host_port,
+        default=("127.0.0.1", OSC_PORT),
+        help=f"where to listen for OSC (127.0.0.1:{OSC_PORT}; port 0: any free one)",
+    )
+    parser.add_argument("--midi", metavar="PORT", help="a MIDI input's name, or a part of it")
+    parser.add_argument("--journal", metavar="FILE", type=Path, help="log the performance, for `aeolia render`")
+    add_bundle(parser)

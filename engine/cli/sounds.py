@@ -1,0 +1,44 @@
+"""Finished sound files: checked before long work, written under a temporary name, renamed when they are whole."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from engine.errors import AeoliaError
+from engine.record import SUBTYPES
+
+
+def writable(path: Path) -> Path:
+    """The path, if a file can be made there; AeoliaError before any work is done otherwise."""
+    if path.is_dir():
+        raise AeoliaError(f"output {path}: is a folder, give the name of a file")
+    if not path.parent.is_dir():
+        raise AeoliaError(f"output {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise AeoliaError(f"output {path}: permission denied, choose a folder that can be written")
+    return path
+
+
+def part_of(path: Path) -> Path:
+    """The temporary name of a file that is being written, in the same folder and of the same kind."""
+    return path.with_name(f".{path.stem}.part{path.suffix}")
+
+
+def write(path: Path, sound: NDArray[np.float32], rate_hz: int, comment: str) -> None:
+    """(N, channels) float32 in +-1 as FLAC (24 bit) or WAV (32-bit float); `comment` says how it was made.
+
+    AeoliaError when the disk is full; then nothing is left behind.
+    """
+    part = part_of(path)
+    try:
+        with soundfile.SoundFile(part, "w", rate_hz, sound.shape[1], SUBTYPES[path.suffix.lower()]) as file:
+            file.comment, file.software = comment, "Aeolia"
+            file.write(sound)
+        os.replace(part, path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AeoliaError(f"output {path}: could not be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""How every command ends: exit codes, one line, no traceback."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli.main import OWN, main
+from engine.params import PARAMS
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of a command."""
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    return code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fly",),
+        ("params", "--format", "xml"),
+        ("generate",),
+        ("generate", "rain", "-o", "rain.mp3"),
+        ("generate", "rain", "-o", "rain.flac", "--emotion", "fear=11"),
+        ("generate", "rain", "-o", "rain.flac", "--emotion", "joy=1"),
+        ("generate", "rain", "-o", "rain.flac", "--pan", "front"),
+        ("generate", "", "-o", "rain.flac"),
+        ("generate", "x" * 10_000, "-o", "rain.flac"),
+        ("serve", "--block", "7"),
+        ("serve", "--osc", "localhost:99999"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("aeolia: error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate", "rain", "-o", "no/such/folder/rain.flac"),
+        ("generate", "rain", "-o", "rain.flac", "--bundle", "nowhere"),
+        ("render", "no-such.journal", "-o", "x.flac"),
+        ("serve", "--device", "no such device"),
+        ("serve", "--preset", "no such preset", "--device", "null"),
+        ("bundles", "nowhere"),
+    ],
+)
+def test_failure_is_one_line_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *arguments)
+    assert code == 1
+    assert err.startswith("aeolia: error: ")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_traceback_is_shown_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Traceback" not in run(capsys, "render", "nowhere", "-o", "x.flac")[2]
+    assert "Traceback" in run(capsys, "render", "nowhere", "-o", "x.flac", "--debug")[2]
+
+
+@pytest.mark.parametrize("command", OWN)
+def test_each_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, err = run(capsys, command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: aeolia {command}")
+
+
+def test_a_model_command_without_torch_names_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "models"]:
+        monkeypatch.delitem(sys.modules, name)
+    code, _, err = run(capsys, "train", "--tiny")
+    assert code == 1
+    assert "pip install 'aeolia[train]'" in err
+    assert err.count("\n") == 1
+
+
+def test_params_json_is_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(run(capsys, "params", "--format", "json")[1])["parameters"]
+    assert [row["address"] for row in found] == [param.address for param in PARAMS]
+
+
+@pytest.mark.parametrize("form", ["table", "md"])
+def test_params_lists_every_address(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    out = run(capsys, "params", "--format", form)[1]
+    assert all(param.address in out for param in PARAMS)
