@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from engine.audio import list_devices
 from engine.bundle import load_bundle, providers
 from engine.cli.main import Subparsers
-from engine.cli.tables import aligned
 from engine.errors import AeoliaError
 from engine.midi import list_ports
 from engine.preset import list_presets, load_preset
@@ -40,11 +39,14 @@ def register(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the findings; 1 when something is missing without which nothing plays."""
     findings = list(examine())
-    rows = [(f.what, "missing" if f.remedy else "ok", f.found, f.remedy) for f in findings]
-    print(aligned(("what", "", "found", "to get it"), rows))
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        print(f"{'missing' if finding.remedy else 'ok':8} {finding.what:{width}}  {finding.found}")
+        if finding.remedy:
+            print(f"{'':8} {'':{width}}  to get it: {finding.remedy}")
     broken = [finding.what for finding in findings if finding.remedy and finding.vital]
     if broken:
-        raise AeoliaError(f"{', '.join(broken)}: needed to play; see `to get it` above")
+        raise AeoliaError(f"{', '.join(broken)}: needed to play; how to get it stands above")
     return 0
 
 

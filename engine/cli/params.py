@@ -24,8 +24,12 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "md":
         print(reference(), end="")
     elif args.format == "json":
-        tables = {"parameters": PARAMS, "commands": COMMANDS, "readings": READINGS, "aliases": ALIASES.values()}
-        found = {name: [asdict(row) for row in table] for name, table in tables.items()}
+        found = {
+            "parameters": [asdict(row) for row in PARAMS],
+            "commands": [asdict(row) for row in COMMANDS],
+            "readings": [asdict(row) for row in READINGS],
+            "aliases": [asdict(row) for row in ALIASES.values()],
+        }
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         print(aligned(HEADER, rows()))
