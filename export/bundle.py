@@ -1,4 +1,4 @@
-"""Trained stages to a bundle: every net to ONNX, int8 where its measured error allows, parity recorded."""
+"""Trained stages to a bundle: every net to ONNX, its parity with torch measured and recorded."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.bundle import FORMAT, Bundle, File, Manifest, load_bundle, sha256, write_manifest
 from engine.synthesis import HOP, SAMPLE_RATE_HZ
 from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
-from export.onnx import export, quantize, relative_error, run
+from export.onnx import export, halve, relative_error, run
 from models import checkpoint
 from models.corpus import open_corpus
 from models.data.emotions import EMOTIONS
@@ -23,8 +23,8 @@ from models.stages import Work
 PARITY = 1e-4
 """The relative error that an fp32 export may have against torch."""
 
-INT8_ERROR = {"student": 0.05, "decoder": 0.03}
-"""The relative error up to which a net may be int8."""
+HALF_ERROR = 5e-3
+"""The relative error up to which a net may keep its weights as fp16."""
 
 OVERLAP_FRAMES = 4
 
@@ -50,7 +50,6 @@ class Options:
     )
     default_steps: int = 2
     default_guidance: float = 3.0
-    int8: tuple[str, ...] = ("student",)
 
 
 def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
@@ -75,7 +74,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         part = Path(temporary)
         for role, net in nets.items():
-            parity[role] = export_checked(net, part / f"{role}.onnx", free[role], role in options.int8, role)
+            parity[role] = export_checked(net, part / f"{role}.onnx", free[role])
         for name in ("text.onnx", "tokenizer.json"):
             shutil.copyfile(words / name, part / name)
         names = {role: f"{role}.onnx" for role in ("text", *nets)} | {"tokenizer": "tokenizer.json"}
@@ -88,27 +87,22 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     return load_bundle(str(folder))
 
 
-def export_checked(
-    net: nn.Module, path: Path, dynamic: dict[str, dict[int, str]], int8: bool, role: str
-) -> dict[str, float | str]:
-    """Exports, compares with torch on random inputs, and makes the weights int8 where asked and where they allow it."""
+def export_checked(net: nn.Module, path: Path, dynamic: dict[str, dict[int, str]]) -> dict[str, float | str]:
+    """Exports, compares with torch on random inputs, and halves the weights where their measured error allows it."""
     shown: Exported = net  # type: ignore[assignment]
-    generator = torch.Generator().manual_seed(0)
-    export(net, shown.example(generator), shown.outputs, path, dynamic)
-    found: dict[str, float | str] = {"fp32_error": worst_error(net, shown, path), "weights": "fp32"}
-    if not found["fp32_error"] < PARITY:  # type: ignore[operator]
-        raise ValueError(f"{role}: ONNX differs from torch by {found['fp32_error']}, allowed is {PARITY}")
-    if int8:
-        whole = path.with_suffix(".fp32")
-        shutil.copyfile(path, whole)
-        quantize(path)
-        found["int8_error"] = error = worst_error(net, shown, path)
-        if error < INT8_ERROR[role]:
-            found["weights"] = "int8"
-        else:
-            whole.replace(path)
-        whole.unlink(missing_ok=True)
-    return found
+    export(net, shown.example(torch.Generator().manual_seed(0)), shown.outputs, path, dynamic)
+    error = worst_error(net, shown, path)
+    if not error < PARITY:
+        raise ValueError(f"{path.name}: ONNX differs from torch by {error:.2g}, allowed is {PARITY:.0e}")
+    whole = path.with_suffix(".fp32")
+    shutil.copyfile(path, whole)
+    halve(path)
+    half_error = worst_error(net, shown, path)
+    allowed = half_error < HALF_ERROR
+    if not allowed:
+        shutil.copyfile(whole, path)
+    whole.unlink()
+    return {"weights": "fp16" if allowed else "fp32", "fp32_error": error, "fp16_error": half_error}
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""torch to ONNX: one function to export, one to make the weights int8, one to measure what that cost."""
+"""torch to ONNX: one function to export, two to make it smaller, one to measure what that cost."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,6 +50,29 @@ def quantize(path: Path) -> None:
         onnx.save(model, source)
         quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
         target.replace(path)
+
+
+def halve(path: Path) -> None:
+    """Replaces the ONNX file by one that keeps its large weights as fp16 and computes in fp32.
+
+    Half the size on disk; onnxruntime folds the casts when it loads the file, so that speed is that of fp32.
+    """
+    model = onnx.load(path)
+    kept, casts = [], []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < 1024:
+            kept.append(weight)
+            continue
+        half = f"{weight.name}_fp16"
+        kept.append(onnx.numpy_helper.from_array(values.astype(np.float16), half))
+        casts.append(onnx.helper.make_node("Cast", [half], [weight.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def run(path: Path, inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:

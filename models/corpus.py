@@ -18,7 +18,7 @@ from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
 from models.data.build import Entry, load_index
-from models.features import Features
+from models.features import FEATURES, Features
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,27 @@ def open_corpus(folder: Path) -> Corpus:
 
 
 @torch.no_grad()
+def features_of(corpus: Corpus) -> NDArray[np.float16]:
+    """Features (M, F, T) of every sound, a memory map; worked out the first time."""
+    path = corpus.folder / "features.npy"
+    if not path.exists():
+        features, part = Features(), path.with_suffix(".part")
+        shape = (len(corpus.entries), FEATURES, corpus.frames)
+        table = np.lib.format.open_memmap(part, "w+", np.float16, shape)
+        for row in tqdm(range(len(corpus.entries)), "features"):
+            table[row] = features(torch.from_numpy(corpus.crop(row, 0, corpus.frames))[None])[0].numpy()
+        table.flush()
+        os.replace(part, path)
+    found: NDArray[np.float16] = np.load(path, mmap_mode="r")
+    return found
+
+
+@torch.no_grad()
 def encode_all(corpus: Corpus, encoder: Encoder) -> Tensor:
     """Latents (M, C, T) of every sound."""
-    features = Features()
     encoder.eval()
-    latents = []
-    for row in tqdm(range(len(corpus.entries)), "encode"):
-        sound = torch.from_numpy(corpus.crop(row, 0, corpus.frames))[None]
-        latents.append(encoder(features(sound))[0])
-    return torch.stack(latents)
+    rows = tqdm(features_of(corpus), "encode")
+    return torch.stack([encoder(torch.from_numpy(row.astype(np.float32))[None])[0] for row in rows])
 
 
 def embed_captions(corpus: Corpus, encoder: TextEncoder) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ class DenoiserConfig:
     context_frames: int = 16
     text: int = 384
     emotions: int = 4
-    widths: tuple[int, ...] = (128, 192, 256)
+    widths: tuple[int, ...] = (96, 160, 256)
     blocks: int = 2
     condition: int = 256
     heads: int = 4

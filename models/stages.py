@@ -8,6 +8,7 @@ import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -16,11 +17,10 @@ from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
 from models import checkpoint
 from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
-from models.corpus import Corpus, embed_captions, encode_all, open_corpus
+from models.corpus import Corpus, embed_captions, encode_all, features_of, open_corpus
 from models.denoiser import Denoiser, DenoiserConfig
 from models.diffusion import Conditions, teacher_loss
 from models.distill import distillation_loss
-from models.features import Features
 from models.spectral import SpectralDistance
 from models.synthesis import Synthesis
 from models.train import Average, Schedule, train
@@ -32,17 +32,17 @@ class Recipe:
 
     codec: CodecConfig = CodecConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
-    encoder_schedule: Schedule = Schedule(steps=6000, rate=1e-3)
+    encoder_schedule: Schedule = Schedule(steps=2400, rate=1.5e-3)
     decoder_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
-    teacher_schedule: Schedule = Schedule(steps=24000, rate=5e-4)
-    student_schedule: Schedule = Schedule(steps=10000, rate=2e-4)
+    teacher_schedule: Schedule = Schedule(steps=12000, rate=5e-4)
+    student_schedule: Schedule = Schedule(steps=6000, rate=2e-4)
     encoder_batch: int = 16
     encoder_frames: int = 64
     decoder_batch: int = 8
     decoder_frames: int = 28
     decoder_context: int = 40
-    teacher_batch: int = 32
-    student_batch: int = 32
+    teacher_batch: int = 16
+    student_batch: int = 16
     student_grid: int = 32
 
     @classmethod
@@ -119,17 +119,18 @@ def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
 
 def train_encoder(work: Work) -> None:
     """Fits the feature statistics, then the feature autoencoder."""
-    recipe, corpus, features = work.recipe, open_corpus(work.data), Features()
+    recipe, corpus = work.recipe, open_corpus(work.data)
+    features = features_of(corpus)
     net = FeatureAutoencoder(recipe.codec)
 
     def batch(count: int, generator: torch.Generator) -> Tensor:
         rows = draw(len(corpus.entries), count, generator).tolist()
         starts = draw(corpus.frames - recipe.encoder_frames + 1, count, generator).tolist()
-        crops = [corpus.crop(r, s, recipe.encoder_frames) for r, s in zip(rows, starts, strict=True)]
-        return features(torch.stack([torch.from_numpy(c) for c in crops]))  # type: ignore[no-any-return]
+        crops = [features[r, :, s : s + recipe.encoder_frames] for r, s in zip(rows, starts, strict=True)]
+        return torch.from_numpy(np.stack(crops).astype(np.float32))
 
     with torch.no_grad():
-        seen = batch(8 * recipe.encoder_batch, torch.Generator().manual_seed(recipe.encoder_schedule.seed))
+        seen = batch(16 * recipe.encoder_batch, torch.Generator().manual_seed(recipe.encoder_schedule.seed))
         net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
         net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
     train(

@@ -1,0 +1,76 @@
+"""`aeolia data`, `aeolia train` and `aeolia distill`: one command for each step of making the models."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+import torch
+
+from engine.bundle import DEFAULT, SHIPPED
+from engine.errors import AeoliaError
+from engine.text import TextEncoder
+from models.data.build import DataConfig, build
+from models.sentences import Words
+from models.stages import STAGES, Recipe, Work, run
+
+SOUNDS = 2600
+"""Renders of 6 s in the default data set, 4.3 hours; the data set of the shipped bundle."""
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the three commands."""
+    data = subparsers.add_parser("data", help="render the training sounds", description=_data.__doc__)
+    data.add_argument("--count", type=int, default=None, help=f"how many sounds (default {SOUNDS})")
+    data.add_argument("--seconds", type=float, default=6.0, help="length of each (default 6)")
+    data.add_argument("--seed", type=int, default=1, help="same seed, same sounds (default 1)")
+    data.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    data.set_defaults(run=_data)
+    train = subparsers.add_parser("train", help="train codec and teacher", description=_train.__doc__)
+    train.add_argument("stage", nargs="*", choices=[[], *STAGES], help=f"only these of {', '.join(STAGES)}, in order")
+    train.set_defaults(run=_train)
+    distill = subparsers.add_parser("distill", help="distil the teacher", description=_distill.__doc__)
+    distill.set_defaults(run=_distill)
+    for parser in (train, distill):
+        parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores (default: all)")
+        parser.add_argument("--words", type=Path, default=SHIPPED / DEFAULT, help="folder of text.onnx")
+    for parser in (data, train, distill):
+        parser.add_argument("--work", type=Path, default=Path("training"), help="work folder (default ./training)")
+        parser.add_argument("--tiny", action="store_true", help="seconds instead of hours, to see it work")
+
+
+def _data(args: argparse.Namespace) -> int:
+    """Renders the training sounds with their captions and emotions into WORK/data. Resumable; same seed, same sounds."""
+    folder = args.work / "data"
+    if args.tiny:
+        config = DataConfig.tiny(folder)
+    else:
+        config = DataConfig(folder, args.count or SOUNDS, args.seconds, args.seed, args.workers)
+    print(f"data: {build(config)}")
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    """Trains encoder, decoder and teacher, one after the other. Run again, it goes on from the last checkpoint."""
+    return _run_stages(args, tuple(s for s in STAGES if not args.stage or s in args.stage))
+
+
+def _distill(args: argparse.Namespace) -> int:
+    """Distils the trained teacher to a student of 1 to 4 steps. Run again, it goes on from the last checkpoint."""
+    return _run_stages(args, ("student",))
+
+
+def _run_stages(args: argparse.Namespace, stages: tuple[str, ...]) -> int:
+    torch.set_num_threads(args.threads)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    work = Work(args.work, Recipe.tiny() if args.tiny else Recipe())
+    words = Words(args.words)
+    if not words.path("text").exists():
+        raise AeoliaError(f"{words.path('text')}: no text encoder there; --words names a folder with text.onnx")
+    if not (work.data / "index.jsonl").exists():
+        raise AeoliaError(f"{work.data}: no training sounds; run `aeolia data --work {args.work}` first")
+    encoder = TextEncoder(words)
+    for stage in stages:
+        run(work, stage, encoder)
+        print(f"{stage}: {work.path(stage)}")
+    return 0
