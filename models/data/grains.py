@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.data.kernels import Audio, noise_grains, stutter, tone_grains
-from models.data.signals import Array, Controls, events, lean, place, unit
+from models.data.signals import Array, Controls, coloured_noise, drift, events, lean, place, unit, upsample
 from models.data.tonal import gate, rough
 
 
@@ -70,12 +70,12 @@ def glass(rng: np.random.Generator, n: int, c: Controls) -> Audio:
 
 def glitch(rng: np.random.Generator, n: int, c: Controls) -> Audio:
     """Digital debris: chirped blips, crushed noise bursts and clicks on a broken grid, then buffer stutters."""
-    a, b, d, e, f, h = rng.spawn(6)
+    a, b, d, e, f, gestures, h = rng.spawn(7)
     onset = events(a, n, 17.0 * c.rate * c.density, 0.25 + 0.65 * c.irregularity)
     g = len(onset)
     u = b.random((g, 9))
     # Phrases: neighbouring grains share a colour, so the debris has gestures rather than a uniform spray.
-    gesture = h.random((g // 5 + 2, 1))[np.arange(g) // 5]
+    gesture = gestures.random((g // 5 + 2, 1))[np.arange(g) // 5]
     semitones = lean(60.0 * gesture[:, 0] + 9.0 * (u[:, 0] - 0.5), c.major, c.dissonance)
     hz = 95.0 * c.register * 2.0 ** (semitones / 12.0 + 0.8 * c.brightness) * c.glide[np.clip(onset, 0, n - 1)]
     length = ((0.006 + 0.085 * u[:, 1] ** 2) * c.grain_s * 48_000).astype(np.int64)
@@ -98,7 +98,12 @@ def glitch(rng: np.random.Generator, n: int, c: Controls) -> Audio:
         n, onset[noisy], length[noisy] // 2 + 60, np.clip(hz * 9.0, 400.0, 15_000.0)[noisy], 0.3 + u[noisy, 6],
         hold[noisy], (2.6 * level * left)[noisy], (2.6 * level * right)[noisy],
     )  # fmt: skip
-    sound = unit(blips + bursts)
+    # A floor of grit: between gestures, and inside a stuttered gap, the texture goes on.
+    floor = coloured_noise(
+        h, n, np.array([60.0, 300, 2_500, 9_000, 18_000]), np.array([-12.0, -6, 0, -6, -20]), 0.8 * c.width
+    )
+    crackle = upsample(0.35 + np.maximum(drift(h, n, 14.0 * c.rate**0.5)[0], 0.0), n)
+    sound = np.asarray(unit(blips + bursts) + 0.07 * floor * crackle, np.float32)
     at = events(e, n, 1.6 * c.rate, 0.7)
     v = f.random((len(at), 2))
     return np.asarray(
