@@ -9,9 +9,10 @@ steady, and a replay is exact.
 T latent frames, K oscillators, P noise frames in a latent frame, G noise bands, N = T * HOP samples.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 48_000
@@ -24,6 +25,8 @@ TONE_WINDOW = 2 * HOP
 NOISE_WINDOW, NOISE_HOP = 512, 256
 NOISE_FRAMES = HOP // NOISE_HOP
 NOISE_BANDS = 48
+LOBE = 12
+"""Bins of an oscillator's main lobe that are kept."""
 
 DELAY_SAMPLES = 512
 """The sound of a latent frame's centre lies this many samples after that centre: the price of being causal."""
@@ -44,14 +47,14 @@ def lobe_matrix() -> Float:
     """Hann main lobes of the oscillators (K, bins): row k is the half spectrum of a unit cosine at phase 0 mid-window.
 
     For a cosine at bin offset d: N/4 sinc(d) / (1 - d^2), alternating in sign because phase 0 lies in mid-window.
-    Only bins within 6 of the peak are kept.
+    Only the LOBE bins around the peak are kept.
     """
     position = oscillator_hz().astype(np.float64) * TONE_WINDOW / SAMPLE_RATE_HZ
-    bins = np.arange(int(np.ceil(position[-1])) + 7)
+    bins = np.arange(int(np.ceil(position[-1])) + LOBE // 2 + 1)
     offset = position[:, None] - bins
     at_pole = np.abs(np.abs(offset) - 1) < 1e-6
     lobe = np.where(at_pole, 0.5, np.sinc(offset) / np.where(at_pole, 1.0, 1 - offset**2))
-    lobe = np.where(np.abs(offset) < 6, lobe, 0.0) * TONE_WINDOW / 4
+    lobe = np.where((offset > -LOBE / 2) & (offset <= LOBE / 2), lobe, 0.0) * TONE_WINDOW / 4
     return (lobe * (1 - 2 * (bins % 2))).astype(np.float32)
 
 
@@ -76,20 +79,44 @@ class Amplitudes:
     coherence: Float
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def place_tones(
+    tone: Float, phasor: NDArray[np.complex64], lobes: Float, first: NDArray[np.int64], spectrum: NDArray[np.complex64]
+) -> None:
+    """Adds the lobes (K, LOBE) of tones (2, K) to a spectrum (2, bins), each from its first bin on."""
+    for k in range(tone.shape[1]):
+        left, right = tone[0, k] * phasor[k], tone[1, k] * phasor[k]
+        for i in range(lobes.shape[1]):
+            spectrum[0, first[k] + i] += left * lobes[k, i]
+            spectrum[1, first[k] + i] += right * lobes[k, i]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def colour_noise(bands: Float, white: NDArray[np.complex64], mixed: NDArray[np.complex64]) -> None:
+    """Filters white spectra (3, P, bins) by gain and coherence (3, P, bins) to left and right (2, P, bins)."""
+    for p in range(bands.shape[1]):
+        for k in range(bands.shape[2]):
+            shared = np.sqrt(bands[2, p, k])
+            own = np.sqrt(np.float32(1) - bands[2, p, k])
+            mixed[0, p, k] = bands[0, p, k] * (shared * white[0, p, k] + own * white[1, p, k])
+            mixed[1, p, k] = bands[1, p, k] * (shared * white[0, p, k] + own * white[2, p, k])
+
+
 @dataclass
 class Synthesizer:
     """Amplitudes in, sound out, hop by hop. One thread. `position` is the absolute latent frame that comes next."""
 
     seed: int
     position: int = 0
-    _tail: Float = field(init=False, repr=False)
-    _noise_tail: Float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._hz = oscillator_hz().astype(np.float64)
-        self._lobes = lobe_matrix()
+        lobes = lobe_matrix()
+        self._first = np.argmax(lobes != 0, axis=1)
+        self._lobes = np.stack([row[first : first + LOBE] for row, first in zip(lobes, self._first, strict=True)])
         self._bands = band_matrix()
-        self._window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(NOISE_WINDOW) / NOISE_WINDOW)).astype("float32")
+        turn = 2 * np.pi * np.arange(NOISE_WINDOW) / NOISE_WINDOW
+        self._window = np.sqrt(0.5 - 0.5 * np.cos(turn)).astype(np.float32)
         self._start_phase = np.random.default_rng([self.seed, 1]).random(len(self._hz))
         self.reset(self.position)
 
@@ -98,11 +125,15 @@ class Synthesizer:
         self.position = position
         self._tail = np.zeros((2, HOP), np.float32)
         self._noise_tail = np.zeros((2, NOISE_HOP), np.float32)
+        self._white = self.white(position)
 
     def phases(self, frame: int) -> NDArray[np.complex64]:
         """Unit phasors (K,) of the bank in the middle of the tone frame `frame`."""
         turns = self._hz * ((frame + 1) * HOP / SAMPLE_RATE_HZ) + self._start_phase
-        return np.exp(2j * np.pi * (turns - np.floor(turns))).astype(np.complex64)
+        angle = (2 * np.pi * (turns - np.floor(turns))).astype(np.float32)
+        phasor = np.empty(len(angle), np.complex64)
+        phasor.real, phasor.imag = np.cos(angle), np.sin(angle)
+        return phasor
 
     def white(self, frame: int) -> Float:
         """White noise (3, HOP) of unit variance that belongs to the absolute latent frame: Philox, counter = frame."""
@@ -122,24 +153,24 @@ class Synthesizer:
 
     def _tones(self, tone: Float) -> Float:
         """(2, K) -> (2, HOP): inverse FFT synthesis (Rodet and Depalle 1992)."""
-        phasor = self.phases(self.position)
-        parts = np.concatenate([tone * phasor.real, tone * phasor.imag]) @ self._lobes  # (4, bins)
         spectrum = np.zeros((2, TONE_WINDOW // 2 + 1), np.complex64)
-        spectrum[:, : parts.shape[1]] = parts[:2] + 1j * parts[2:]
-        frame = np.fft.irfft(spectrum, TONE_WINDOW).astype(np.float32)
+        place_tones(tone, self.phases(self.position), self._lobes, self._first, spectrum)
+        frame = np.fft.irfft(spectrum, TONE_WINDOW)
         sound: Float = frame[:, :HOP] + self._tail
         self._tail = frame[:, HOP:]
         return sound
 
     def _add_noise(self, sound: Float, noise: Float, coherence: Float) -> None:
         """White noise filtered in (P) overlapping windows and added to sound (2, HOP) in place."""
-        white = np.concatenate([self.white(self.position), self.white(self.position + 1)[:, :NOISE_HOP]], axis=1)
+        now, self._white = self._white, self.white(self.position + 1)
+        white = np.concatenate([now, self._white[:, :NOISE_HOP]], axis=1)
         windows = np.lib.stride_tricks.sliding_window_view(white, NOISE_WINDOW, axis=1)[:, ::NOISE_HOP]
         spectrum = np.fft.rfft(windows * self._window)  # (3, P, bins)
-        shared = coherence @ self._bands
-        gain = noise.transpose(1, 0, 2) @ self._bands  # (2, P, bins)
-        mixed = gain * (np.sqrt(shared) * spectrum[:1] + np.sqrt(1 - shared) * spectrum[1:])
-        frames = np.fft.irfft(mixed, NOISE_WINDOW).astype(np.float32) * self._window  # (2, P, NOISE_WINDOW)
+        bands = np.stack([noise[:, 0], noise[:, 1], coherence]) @ self._bands  # (3, P, bins)
+        mixed = np.empty((2, *spectrum.shape[1:]), np.complex64)
+        np.minimum(bands[2], 1, out=bands[2])  # weights may add to 1 + 1e-7, and the square root of 1 - that is not a number
+        colour_noise(bands, spectrum, mixed)
+        frames = np.fft.irfft(mixed, NOISE_WINDOW) * self._window  # (2, P, NOISE_WINDOW)
         sound += frames[:, :, :NOISE_HOP].reshape(2, HOP)
         sound[:, NOISE_HOP:] += frames[:, :-1, NOISE_HOP:].reshape(2, HOP - NOISE_HOP)
         sound[:, :NOISE_HOP] += self._noise_tail
