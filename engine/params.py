@@ -122,6 +122,18 @@ PARAMS: Final[tuple[Param, ...]] = (
         )
         for v, text in zip(VOICES, _DEFAULT_TEXTS, strict=True)
     ),
+    Param(
+        "/morph",
+        "ff",
+        (0, 0),
+        (1, 1),
+        "",
+        (0.0, 0.0),
+        Curve.LINEAR,
+        21.3,
+        Latency.HOP,
+        "x, y between the voices in the corners a (0, 0), b (1, 0), c (0, 1), d (1, 1): sets the four weights",
+    ),
     *(
         _number(
             f"/prompt/{v}/weight",
@@ -134,18 +146,6 @@ PARAMS: Final[tuple[Param, ...]] = (
             smoothing_ms=21.3,
         )
         for v in VOICES
-    ),
-    Param(
-        "/morph",
-        "ff",
-        (0, 0),
-        (1, 1),
-        "",
-        (0.0, 0.0),
-        Curve.LINEAR,
-        21.3,
-        Latency.HOP,
-        "x, y between the voices in the corners a (0, 0), b (1, 0), c (0, 1), d (1, 1): sets the four weights",
     ),
     *(
         _number(f"/emotion/{e}", 0, 10, "", 0, Latency.HOP, f"how much {e} is in the sound", smoothing_ms=21.3)
@@ -199,7 +199,8 @@ PARAMS: Final[tuple[Param, ...]] = (
     _number("/generator/variation", 0, 1, "", 0.5, Latency.MODEL, "how far the sound wanders as it goes on"),
     _number("/freeze", 0, 1, "", 0, Latency.HOP, "hold the present sound", kind="b", smoothing_ms=21.3),
 )
-"""Every value of the instrument, in the order in which it is shown. The smoothing of a hop-class value is one hop of
+"""Every value of the instrument, in the order in which it is shown and in which all may be set one after another: the
+morph comes before the weights, which it would overwrite. The smoothing of a hop-class value is one hop of
 1,024 samples at 48 kHz; of a prompt, the six hops over which the new sound fades in.
 """
 

@@ -12,8 +12,8 @@ _HEAD = f"""# The OSC protocol
 This page is made from the parameter table by `aeolia params --format md`; a test keeps it up to date.
 
 OSC 1.0 over UDP, by default at {osc.DEFAULT_HOST}:{osc.DEFAULT_PORT}, which only this machine can reach; another
-address has to be asked for with `--osc HOST:PORT`. Floats may be sent as f, d, i or h, whole numbers also as f, switches
-as T/F or 0/1.
+address has to be asked for with `--osc HOST:PORT`. Floats may be sent as f, d, i or h, whole numbers also as f,
+switches as T/F or 0/1.
 
 - The class says when a change is heard: *block* with the next block of the sound card, *hop* with the next latent frame
   that is decoded, *model* when the generator has made the sound anew. `/latency/*` says how long that takes here.
