@@ -146,7 +146,8 @@ class Capture:
             self._jack.jack_port_register(self._client, f"in_{k + 1}".encode(), _AUDIO, _IS_INPUT, 0)
             for k in range(channels)
         ]
-        self._lock = threading.Lock()
+        self._arrived = threading.Condition()
+        self._count = 0
         self._blocks: list[tuple[int, list[bytes]]] = []
         self._callback = _PROCESS(self._process)  # must live as long as the client
         self._jack.jack_set_process_callback(self._client, self._callback, None)
@@ -191,13 +192,22 @@ class Capture:
         """JACK's thread: keep one block of each input."""
         at = self._jack.jack_last_frame_time(self._client)
         block = [ctypes.string_at(self._jack.jack_port_get_buffer(port, frames), 4 * frames) for port in self._ports]
-        with self._lock:
+        with self._arrived:
             self._blocks.append((at, block))
+            self._count += frames
+            self._arrived.notify_all()
         return 0
+
+    def hear(self, seconds: float) -> None:
+        """Returns when so much more was heard. AeoliaError when the server falls silent."""
+        with self._arrived:
+            enough = self._count + round(seconds * self.rate_hz)
+            if not self._arrived.wait_for(lambda: self._count >= enough, 2 * seconds + START_S):
+                raise AeoliaError("JACK server: has stopped")
 
     def take(self) -> Heard:
         """Everything that was heard since the last call."""
-        with self._lock:
+        with self._arrived:
             blocks, self._blocks = self._blocks, []
         if not blocks:
             return Heard(np.zeros((0, len(self._ports)), np.float32), time.monotonic_ns(), self.rate_hz)

@@ -1,0 +1,299 @@
+"""`aeolia bench`: speed, latency and memory on this machine, as a table with the targets beside them.
+
+Speed is timed on the nets alone. The rest is measured from outside: `aeolia serve` runs as a process of its own on a
+private JACK server, is steered over OSC, and what it plays is captured and searched for the changes.
+"""
+
+import argparse
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+
+from engine import protocol
+from engine.bundle import load_bundle, providers
+from engine.cli.jack import Capture, private_server
+from engine.cli.main import Subparsers
+from engine.cli.onset import pan_onset, sound_onset
+from engine.cli.options import add_bundle, whole
+from engine.cli.tables import aligned
+from engine.decoder import HopDecoder
+from engine.errors import AeoliaError
+from engine.params import Args
+from engine.sampler import sample
+from engine.text import TextEncoder
+
+RATE_HZ: Final = 48_000
+DARK, BRIGHT = "deep, spatial and gloomy rumble", "light sizzling crickets"
+LATENCY_BLOCK, SOAK_BLOCK = 128, 256
+AEOLIA: Final = "import sys; from engine.cli.main import main; sys.exit(main())"
+CLEAR: Final = 2.0
+"""A change less clear than this, see `engine.cli.onset.Ramp`, can't be timed and is left out and counted."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the table. `now` and `goal` are the targets: at the latest now, and where it must get."""
+
+    what: str
+    unit: str
+    median: float
+    p99: float | None = None
+    count: int = 1
+    now: str = ""
+    goal: str = ""
+
+
+def register(subparsers: Subparsers) -> None:
+    """Adds `aeolia bench`."""
+    parser = subparsers.add_parser("bench", description="Speed, latency and memory on this machine.")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the results there")
+    parser.add_argument("--trials", type=whole(2, 1000), default=40, metavar="N", help="changes of each class (40)")
+    parser.add_argument(
+        "--soak", type=whole(1, 86_400), default=60, metavar="S", help="seconds beside a busy core (60)"
+    )
+    add_bundle(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures everything, prints the table, writes the file."""
+    results = list(speed(args.bundle))
+    with private_server(RATE_HZ, LATENCY_BLOCK):
+        results += latencies(args.bundle, args.trials)
+    with private_server(RATE_HZ, SOAK_BLOCK):
+        results += soak(args.bundle, args.soak)
+    print(machine())
+    header = ("what", "unit", "median", "p99", "count", "at the latest now", "where it must get")
+    print(aligned(header, [cells(result) for result in results]))
+    if args.json:
+        found = {"machine": machine(), "bundle": args.bundle or "default", "results": [asdict(r) for r in results]}
+        part = args.json.with_name(f".{args.json.name}.part")
+        part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, args.json)
+    return 0
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """A result as a row."""
+    p99 = "" if result.p99 is None else f"{result.p99:.3g}"
+    return (result.what, result.unit, f"{result.median:.3g}", p99, str(result.count), result.now, result.goal)
+
+
+def summed(what: str, unit: str, values: Sequence[float], now: str = "", goal: str = "") -> Result:
+    """Median and 99th percentile of some measurements."""
+    if not values:
+        return Result(what, unit, float("nan"), None, 0, now, goal)
+    return Result(
+        what, unit, float(np.median(values)), float(np.percentile(values, 99)), len(values), now=now, goal=goal
+    )
+
+
+def machine() -> str:
+    """The machine in one line."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        cpu = models[0] if models else cpu
+    libraries = f"Python {platform.python_version()}, {providers()[0]}"
+    return f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, {libraries}"
+
+
+def speed(bundle_name: str | None, repeats: int = 40) -> Iterator[Result]:
+    """Seconds of work per second of sound: generating chunks at the default steps, decoding hop by hop. One thread."""
+    bundle = load_bundle(bundle_name)
+    m = bundle.manifest
+    student, words, decoder = bundle.session("student"), TextEncoder(bundle), HopDecoder(bundle, 0)
+    text, emotion = words.encode(DARK), np.full(4, 3.0, np.float32)
+    hop_s = m.hop_samples / m.sample_rate
+    chunk_s = (m.chunk_frames - m.context_frames - m.overlap_frames) * hop_s
+    generating, decoding, both = [], [], []
+    context = None
+    for seed in tqdm(range(repeats + 2), "speed", disable=None):
+        start = time.perf_counter()
+        latents = sample(
+            student,
+            m,
+            text=text,
+            emotion=emotion,
+            context=context,
+            seed=seed,
+            steps=m.default_steps,
+            guidance=m.default_guidance,
+        )
+        generated = time.perf_counter()
+        for k in range(m.context_frames, m.chunk_frames):
+            decoder.decode(latents[:, k : k + 1])
+        decoded = time.perf_counter()
+        context = latents[:, -m.context_frames :]
+        if seed >= 2:  # the first ones also compile and allocate
+            generating.append((generated - start) / chunk_s)
+            decoding.append((decoded - generated) / ((m.chunk_frames - m.context_frames) * hop_s))
+            both.append(generating[-1] + decoding[-1])
+    yield summed("generation", "s per s of sound", generating)
+    yield summed("decoding, hop by hop", "s per s of sound", decoding)
+    yield summed("generation + decoding", "s per s of sound", both, "0.10", "0.03")
+
+
+class Served:
+    """A running `aeolia serve` with its OSC socket."""
+
+    def __init__(self, process: "subprocess.Popen[str]", port: int, started_ns: int, ready_ns: int) -> None:
+        self.process, self.started_ns, self.ready_ns = process, started_ns, ready_ns
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(5.0)
+        self._socket.connect(("127.0.0.1", port))
+
+    def send(self, address: str, *args: float | int | str | bool) -> int:
+        """Sends a message; returns when, in time.monotonic_ns."""
+        self._socket.send(protocol.build(address, args))
+        return time.monotonic_ns()
+
+    def ask(self, address: str) -> Args:
+        """The value or reading at an address."""
+        self.send("/get", address)
+        (message, *_) = protocol.parse(self._socket.recv(65_536))
+        if message.address != address:
+            raise AeoliaError(f"aeolia serve: {' '.join(map(str, message.args))}")
+        return message.args  # type: ignore[return-value]  # the engine answers with what its table holds
+
+    def memory_mb(self) -> float:
+        """Resident memory of the process."""
+        found = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, check=True)
+        return int(found.stdout) / 1024
+
+    def close(self) -> None:
+        """Frees the socket."""
+        self._socket.close()
+
+
+@contextmanager
+def serving(bundle: str | None, block: int) -> Iterator[Served]:
+    """An engine on the JACK server of the environment, for as long as the context lasts."""
+    command = [sys.executable, "-c", AEOLIA, "serve", "--device", "system", "--block", str(block)]
+    command += ["--osc", "127.0.0.1:0", *(["--bundle", bundle] if bundle else [])]
+    started_ns = time.monotonic_ns()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    served = None
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line.startswith("ready"):
+            raise AeoliaError("aeolia serve: did not get ready, see the line above")
+        port = int(line.split("osc=")[1].split()[0].rpartition(":")[2])
+        served = Served(process, port, started_ns, time.monotonic_ns())
+        yield served
+    finally:
+        if served:
+            served.close()
+        process.terminate()
+        process.communicate()
+
+
+def latencies(bundle: str | None, trials: int) -> Iterator[Result]:
+    """Start-up, memory, and the time from a message to its change in captured sound, for each latency class."""
+    drawn = np.random.default_rng(0)
+    with Capture("aeolia-bench") as ear, starting(ear) as first_sound, serving(bundle, LATENCY_BLOCK) as served:
+        start_s = first_sound(served.started_ns)
+        yield Result("`aeolia serve` to first sound", "s", start_s, now="4", goal="2")
+        served.send("/prompt/a/text", DARK)
+        served.send("/prompt/b/text", BRIGHT)
+        served.send("/pan/width", 0.0)
+        ear.hear(3.0)
+
+        def measure(name: str, moves: Sequence[tuple[str, Args]], before_s: float, after_s: float) -> list[float]:
+            found = []
+            for k in tqdm(range(trials), f"latency, {name}", disable=None):
+                ear.hear(before_s / 2 + drawn.uniform(0, 0.02))
+                ear.take()
+                ear.hear(before_s)
+                address, args = moves[k % len(moves)]
+                sent_ns = served.send(address, *args)
+                ear.hear(after_s)
+                heard = ear.take()
+                sent = heard.frame_at(sent_ns)
+                ramp = pan_onset(heard.sound, sent) if name == "block" else sound_onset(heard.sound, sent, RATE_HZ)
+                if ramp.clearness >= CLEAR:
+                    found.append((ramp.start - sent) / RATE_HZ * 1000)
+            return found
+
+        served.send("/pan/azimuth", -30.0)
+        block = measure("block", [("/pan/azimuth", (30.0,)), ("/pan/azimuth", (-30.0,))], 0.1, 0.25)
+        served.send("/pan/azimuth", 0.0)
+        yield summed(f"pan to captured sound, block {LATENCY_BLOCK}", "ms", block, "p99 10", "p99 2 blocks, 5.3")
+        hop = measure("hop", [("/morph", (1.0, 0.0)), ("/morph", (0.0, 0.0))], 0.6, 1.0)
+        yield summed("morph to captured sound", "ms", hop, "p99 120", "p99 60")
+        texts = [("/prompt/a/text", (BRIGHT,)), ("/prompt/a/text", (DARK,))]
+        model = measure("model", texts, 0.6, 1.4)
+        yield summed("new words to captured sound", "ms", model, "p99 250", "p99 120")
+        yield Result("memory of the engine process", "MB", served.memory_mb(), now="600", goal="350")
+
+
+@contextmanager
+def starting(ear: Capture) -> Iterator[Callable[[int], float]]:
+    """Connects the ear as soon as a program shows up; gives a function that says how many seconds after a time
+    (time.monotonic_ns) its first sound above -60 dBFS came.
+    """
+    problem: list[AeoliaError] = []
+
+    def connect() -> None:
+        try:
+            ear.listen_to_program()
+        except AeoliaError as error:
+            problem.append(error)
+
+    ear.take()
+    connecting = threading.Thread(target=connect, name="connect")
+    connecting.start()
+
+    def first_sound(started_ns: int) -> float:
+        connecting.join()
+        if problem:
+            raise problem[0]
+        ear.hear(1.0)
+        heard = ear.take()
+        loud = np.flatnonzero(np.abs(heard.sound).max(axis=1) > 1e-3)
+        if not len(loud):
+            raise AeoliaError("aeolia serve: no sound within a second after it was ready")
+        return (heard.start_ns - started_ns) * 1e-9 + float(loud[0]) / RATE_HZ
+
+    try:
+        yield first_sound
+    finally:
+        connecting.join()
+
+
+def soak(bundle: str | None, seconds: int) -> Iterator[Result]:
+    """Blocks that lacked sound while another process keeps a core busy and somebody keeps steering."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    drawn = np.random.default_rng(1)
+    try:
+        with Capture("aeolia-bench") as ear, serving(bundle, SOAK_BLOCK) as served:
+            for _ in tqdm(range(seconds), "beside a busy core", disable=None):
+                served.send("/morph", float(drawn.uniform()), float(drawn.uniform()))
+                served.send("/emotion/fear", float(drawn.uniform(0, 10)))
+                ear.hear(1.0)
+            (empty,), (late,), (load,) = (
+                served.ask(address) for address in ("/meter/empty", "/generator/late", "/generator/load")
+            )
+    finally:
+        busy.kill()
+        busy.wait()
+    what = f"in {seconds} s at block {SOAK_BLOCK}, another core busy"
+    yield Result(f"empty callback reads {what}", "blocks", float(empty), now="0 in 60 s", goal="0 in an hour")
+    yield Result(f"late generator {what}", "times", float(late))
+    yield Result(f"load {what}", "s per s of sound", float(load))
