@@ -26,6 +26,8 @@ EXTRA_ROLES = ("encoder",)
 DEFAULT = "aeolia-textures"
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "bundles"
 
+MOST_MANIFEST_BYTES = 1_000_000
+
 
 @dataclass(frozen=True)
 class File:
@@ -60,6 +62,7 @@ class Manifest:
 
     @property
     def latent_rate_hz(self) -> float:
+        """Latent frames a second."""
         return self.sample_rate / self.hop_samples
 
 
@@ -80,12 +83,18 @@ class Bundle:
 
 
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:
-    """An inference session of one thread that never spins, on the best provider there is."""
+    """An inference session of one thread that never spins, on the best provider there is.
+
+    AeoliaError where the file holds no net that onnxruntime can run.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(path, options, providers=providers())
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=providers())
+    except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no narrower class in common
+        raise AeoliaError(f"{path}: no net that onnxruntime {onnxruntime.__version__} can run: {error}") from None
 
 
 def providers() -> list[str]:
@@ -96,6 +105,7 @@ def providers() -> list[str]:
 
 
 def sha256(path: Path) -> str:
+    """The checksum of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -107,14 +117,12 @@ def list_bundles() -> list[str]:
 
 def find_bundle(name_or_path: str | None) -> Path:
     """The folder of a shipped bundle by name (the default for None) or of any bundle by path."""
-    wanted = name_or_path or DEFAULT
-    for folder in (SHIPPED / wanted, Path(wanted)):
-        if re.fullmatch(r"[\w.-]+", wanted) is None and folder.is_relative_to(SHIPPED):
-            continue
-        if folder.is_dir():
-            return folder
-    known = ", ".join(list_bundles()) or "none"
-    raise AeoliaError(f"bundle {wanted!r}: no such folder; shipped bundles are: {known}")
+    wanted, shipped = name_or_path or DEFAULT, list_bundles()
+    if wanted in shipped:
+        return SHIPPED / wanted
+    if os.path.isdir(wanted):
+        return Path(wanted)
+    raise AeoliaError(f"bundle {wanted!r}: no such folder; shipped bundles are: {', '.join(shipped) or 'none'}")
 
 
 def load_bundle(name_or_path: str | None = None) -> Bundle:
@@ -133,7 +141,11 @@ def load_bundle(name_or_path: str | None = None) -> Bundle:
 def read_manifest(path: Path) -> Manifest:
     """Parses and checks a manifest; AeoliaError names the key that is wrong."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(MOST_MANIFEST_BYTES + 1)
+        if len(text) > MOST_MANIFEST_BYTES:
+            raise AeoliaError(f"bundle {path.parent}: manifest.json: must be at most {MOST_MANIFEST_BYTES} bytes")
+        raw = json.loads(text.decode())
     except OSError as error:
         raise AeoliaError(f"bundle {path.parent}: cannot read manifest.json: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -145,6 +157,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest.json of a folder in one step."""
     part = folder / "manifest.json.part"
     part.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, folder / "manifest.json")
@@ -153,25 +166,26 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def _checked(raw: Any) -> Manifest:
     if not isinstance(raw, dict):
         raise ValueError("must be an object")
-    if raw.get("format") != FORMAT:
-        raise ValueError(f"format {raw.get('format')!r}: this Aeolia reads format {FORMAT}")
+    if not _is_whole(raw.get("format")) or raw["format"] != FORMAT:
+        raise ValueError(f"format {_shown(raw.get('format'))}: this Aeolia reads format {FORMAT}")
     known = {f.name: f for f in fields(Manifest)}
     for key in raw:
         if key not in known:
-            raise ValueError(f"unknown key {key!r}")
+            raise ValueError(f"unknown key {_shown(key)}")
     optional = {"training", "measured"}
     for name in known:
         if name not in raw and name not in optional:
             raise ValueError(f"key {name!r} is missing")
     for key in ("name", "sampler", "licence"):
         if not isinstance(raw[key], str) or not raw[key]:
-            raise ValueError(f"{key} {raw[key]!r}: must be a text")
+            raise ValueError(f"{key} {_shown(raw[key])}: must be a text")
     counts = ("sample_rate", "channels", "latent_channels", "hop_samples", "chunk_frames", "context_frames")
     for key in (*counts, "overlap_frames", "default_steps"):
-        if not isinstance(raw[key], int) or isinstance(raw[key], bool) or not 1 <= raw[key] <= 1_000_000:
-            raise ValueError(f"{key} {raw[key]!r}: must be a whole number from 1")
-    if not isinstance(raw["default_guidance"], int | float) or not 0 <= raw["default_guidance"] <= 10:
-        raise ValueError(f"default_guidance {raw['default_guidance']!r}: must be 0..10")
+        if not _is_whole(raw[key]) or not 1 <= raw[key] <= 1_000_000:
+            raise ValueError(f"{key} {_shown(raw[key])}: must be a whole number in 1..1000000")
+    guidance = raw["default_guidance"]
+    if not (_is_whole(guidance) or isinstance(guidance, float)) or not 0 <= guidance <= 10:
+        raise ValueError(f"default_guidance {_shown(guidance)}: must be 0..10")
     if raw["context_frames"] + raw["overlap_frames"] >= raw["chunk_frames"]:
         raise ValueError("context_frames + overlap_frames must be less than chunk_frames")
     for key in ("emotions", "credits"):
@@ -184,6 +198,15 @@ def _checked(raw: Any) -> Manifest:
     return Manifest(**{**raw, "files": files, "emotions": tuple(raw["emotions"]), "credits": tuple(raw["credits"])})
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """A value from a hostile file, short enough for one line; containers by their kind alone."""
+    return type(value).__name__ if isinstance(value, dict | list) else repr(value)[:80]
+
+
 def _checked_files(raw: Any) -> dict[str, File]:
     if not isinstance(raw, dict):
         raise ValueError("files: must be an object of role: {name, sha256}")
@@ -193,13 +216,13 @@ def _checked_files(raw: Any) -> dict[str, File]:
     files = {}
     for role, entry in raw.items():
         if role not in ROLES + EXTRA_ROLES:
-            raise ValueError(f"files: unknown role {role!r}; roles are {', '.join(ROLES + EXTRA_ROLES)}")
+            raise ValueError(f"files: unknown role {_shown(role)}; roles are {', '.join(ROLES + EXTRA_ROLES)}")
         if not isinstance(entry, dict) or set(entry) != {"name", "sha256"}:
             raise ValueError(f"files: {role}: must be an object with name and sha256")
         name, checksum = entry["name"], entry["sha256"]
         if not isinstance(name, str) or re.fullmatch(r"[A-Za-z0-9_-][\w.-]*", name) is None:
-            raise ValueError(f"files: {role}: name {name!r}: must be a plain file name in the bundle's folder")
+            raise ValueError(f"files: {role}: name {_shown(name)}: must be a plain file name in the bundle's folder")
         if not isinstance(checksum, str) or re.fullmatch(r"[0-9a-f]{64}", checksum) is None:
-            raise ValueError(f"files: {role}: sha256 {checksum!r}: must be 64 hexadecimal digits")
+            raise ValueError(f"files: {role}: sha256 {_shown(checksum)}: must be 64 hexadecimal digits")
         files[role] = File(name, checksum)
     return files

@@ -30,8 +30,6 @@ class HopDecoder:
 
     def decode(self, latents: Float) -> Float:
         """Latents (C, T) to sound (2, T * hop_samples), which goes on seamlessly from the last call."""
-        outputs = self._session.run(
-            None, {"latents": latents[None], "before": self._before, "past": self._past}
-        )
+        outputs = self._session.run(None, {"latents": latents[None], "before": self._before, "past": self._past})
         tone, noise, coherence, self._before, self._past = (np.asarray(output) for output in outputs)
         return self._synthesizer(Amplitudes(tone[0], noise[0], coherence[0]))

@@ -35,7 +35,7 @@ Float = NDArray[np.float32]
 
 
 def oscillator_hz() -> Float:
-    """Frequencies of the bank (K,): 36 an octave from 30 Hz, then every 15 Hz, 30 Hz (3 kHz) and 47 Hz (6 to 12 kHz)."""
+    """Frequencies of the bank (K,): 36 an octave from 30 Hz, then every 15, 30 (from 3 kHz) and 47 Hz (6 to 12 kHz)."""
     low = 30.0 * 2.0 ** (np.arange(169) / 36)
     low = low[low < 770.0]
     return np.concatenate(
@@ -63,7 +63,8 @@ def band_matrix() -> Float:
     hz = np.fft.rfftfreq(NOISE_WINDOW, 1 / SAMPLE_RATE_HZ)
     warp = np.arcsinh(hz / 600.0)
     centre = np.linspace(0.0, warp[-1], NOISE_BANDS)
-    return np.maximum(0.0, 1 - np.abs(warp - centre[:, None]) / (centre[1] - centre[0])).astype(np.float32)
+    triangles: Float = np.maximum(0.0, 1 - np.abs(warp - centre[:, None]) / (centre[1] - centre[0])).astype(np.float32)
+    return triangles
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Amplitudes:
     coherence: Float
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def place_tones(
     tone: Float, phasor: NDArray[np.complex64], lobes: Float, first: NDArray[np.int64], spectrum: NDArray[np.complex64]
 ) -> None:
@@ -91,7 +92,7 @@ def place_tones(
             spectrum[1, first[k] + i] += right * lobes[k, i]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def colour_noise(bands: Float, white: NDArray[np.complex64], mixed: NDArray[np.complex64]) -> None:
     """Filters white spectra (3, P, bins) by gain and coherence (3, P, bins) to left and right (2, P, bins)."""
     for p in range(bands.shape[1]):
@@ -142,7 +143,8 @@ class Synthesizer:
 
     def __call__(self, amplitudes: Amplitudes) -> Float:
         """Sound (2, T * HOP) of the next T frames."""
-        hops = [self._hop(*frame) for frame in zip(amplitudes.tone, amplitudes.noise, amplitudes.coherence, strict=True)]
+        frames = zip(amplitudes.tone, amplitudes.noise, amplitudes.coherence, strict=True)
+        hops = [self._hop(*frame) for frame in frames]
         return np.concatenate(hops, axis=1)
 
     def _hop(self, tone: Float, noise: Float, coherence: Float) -> Float:
@@ -155,7 +157,7 @@ class Synthesizer:
         """(2, K) -> (2, HOP): inverse FFT synthesis (Rodet and Depalle 1992)."""
         spectrum = np.zeros((2, TONE_WINDOW // 2 + 1), np.complex64)
         place_tones(tone, self.phases(self.position), self._lobes, self._first, spectrum)
-        frame = np.fft.irfft(spectrum, TONE_WINDOW)
+        frame = np.fft.irfft(spectrum, TONE_WINDOW).astype(np.float32, copy=False)
         sound: Float = frame[:, :HOP] + self._tail
         self._tail = frame[:, HOP:]
         return sound
@@ -165,12 +167,13 @@ class Synthesizer:
         now, self._white = self._white, self.white(self.position + 1)
         white = np.concatenate([now, self._white[:, :NOISE_HOP]], axis=1)
         windows = np.lib.stride_tricks.sliding_window_view(white, NOISE_WINDOW, axis=1)[:, ::NOISE_HOP]
-        spectrum = np.fft.rfft(windows * self._window)  # (3, P, bins)
+        spectrum = np.fft.rfft(windows * self._window).astype(np.complex64, copy=False)  # (3, P, bins)
         bands = np.stack([noise[:, 0], noise[:, 1], coherence]) @ self._bands  # (3, P, bins)
         mixed = np.empty((2, *spectrum.shape[1:]), np.complex64)
-        np.minimum(bands[2], 1, out=bands[2])  # weights may add to 1 + 1e-7, and the square root of 1 - that is not a number
+        np.minimum(bands[2], 1, out=bands[2])  # weights may add to 1 + 1e-7: no square root of 1 - that
         colour_noise(bands, spectrum, mixed)
-        frames = np.fft.irfft(mixed, NOISE_WINDOW) * self._window  # (2, P, NOISE_WINDOW)
+        frames = np.fft.irfft(mixed, NOISE_WINDOW).astype(np.float32, copy=False)  # (2, P, NOISE_WINDOW)
+        frames *= self._window
         sound += frames[:, :, :NOISE_HOP].reshape(2, HOP)
         sound[:, NOISE_HOP:] += frames[:, :-1, NOISE_HOP:].reshape(2, HOP - NOISE_HOP)
         sound[:, :NOISE_HOP] += self._noise_tail
