@@ -1,5 +1,6 @@
 """Trained stages to a bundle: every net to ONNX, its parity with torch measured and recorded."""
 
+import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.bundle import FORMAT, Bundle, File, Manifest, load_bundle, sha256, write_manifest
+from engine.bundle import EXTRA_ROLES, FORMAT, ROLES, Bundle, File, Manifest, load_bundle, sha256, write_manifest
+from engine.errors import AeoliaError
 from engine.synthesis import HOP, SAMPLE_RATE_HZ
 from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
 from export.onnx import export, halve, relative_error, run
@@ -35,7 +37,9 @@ class Exported(Protocol):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def example(self, generator: torch.Generator) -> dict[str, Tensor]: ...
+    def example(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random inputs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,10 @@ class Options:
 def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
     """Exports all trained stages of `work` with the text encoder in `words` (text.onnx, tokenizer.json) to `folder`.
 
-    What was in `folder` stays until the new bundle is complete and verified. Raises ValueError when a net's ONNX does
-    not say what torch says.
+    A bundle that was in `folder` stays until the new one is complete and verified; a folder with anything else in it is
+    refused. Raises AeoliaError for that, and when a net's ONNX does not say what torch says.
     """
+    refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     corpus = open_corpus(work.data)
     latents, emotions, couples = work.latents(corpus), corpus.emotions(), pairs(corpus.entries)
@@ -72,7 +77,8 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     free["emotion"] = {"latents": {2: "frames"}}
     parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        part = Path(temporary)
+        part, old = Path(temporary) / "new", Path(temporary) / "old"
+        part.mkdir()
         for role, net in nets.items():
             parity[role] = export_checked(net, part / f"{role}.onnx", free[role])
         for name in ("text.onnx", "tokenizer.json"):
@@ -82,18 +88,26 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
         write_manifest(part, manifest(work, options, files, parity))
         load_bundle(str(part))
         if folder.exists():
-            shutil.rmtree(folder)
-        shutil.copytree(part, folder)
+            folder.rename(old)
+        part.rename(folder)
     return load_bundle(str(folder))
+
+
+def refuse_foreign(folder: Path) -> None:
+    """AeoliaError where `folder` holds anything that is no part of a bundle: replacing it would lose that."""
+    ours = {"manifest.json", "tokenizer.json", *(f"{role}.onnx" for role in ROLES + EXTRA_ROLES)}
+    foreign = sorted(set(os.listdir(folder)) - ours) if folder.exists() else []
+    if foreign:
+        raise AeoliaError(f"{folder}: holds {foreign[0]!r}, so it is no bundle; must be a bundle to replace, or new")
 
 
 def export_checked(net: nn.Module, path: Path, dynamic: dict[str, dict[int, str]]) -> dict[str, float | str]:
     """Exports, compares with torch on random inputs, and halves the weights where their measured error allows it."""
-    shown: Exported = net  # type: ignore[assignment]
+    shown: Exported = net  # type: ignore[assignment] # a module of export.nets is both
     export(net, shown.example(torch.Generator().manual_seed(0)), shown.outputs, path, dynamic)
     error = worst_error(net, shown, path)
     if not error < PARITY:
-        raise ValueError(f"{path.name}: ONNX differs from torch by {error:.2g}, allowed is {PARITY:.0e}")
+        raise AeoliaError(f"{path.name}: ONNX differs from torch by {error:.2g}, allowed is {PARITY:.0e}")
     whole = path.with_suffix(".fp32")
     shutil.copyfile(path, whole)
     halve(path)
@@ -115,7 +129,7 @@ def worst_error(net: nn.Module, shown: Exported, path: Path, trials: int = 8) ->
         reference = reference if isinstance(reference, tuple) else (reference,)
         ours = run(path, {name: tensor.numpy() for name, tensor in inputs.items()})
         errors = [relative_error(a, np.asarray(b)) for a, b in zip(ours, reference, strict=True)]
-        worst = max(worst, *errors)
+        worst = float(np.max([worst, *errors]))  # not a number stays: the builtin max would drop it
     return worst
 
 
@@ -144,5 +158,3 @@ def manifest(work: Work, options: Options, files: dict[str, File], parity: dict[
         training={"recipe": asdict(work.recipe), "stages": trained},
         measured={"parity": parity},
     )
-
-

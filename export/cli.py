@@ -19,7 +19,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Adds the command."""
     parser = subparsers.add_parser("export", help="trained nets to a bundle", description=_export.__doc__)
     parser.add_argument("--work", type=Path, default=Path("training"), help="work folder (default ./training)")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder; what is there is replaced")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder; one there is replaced")
     parser.add_argument("--name", default=DEFAULT, help=f"the bundle's name (default {DEFAULT})")
     parser.add_argument("--words", type=Path, default=SHIPPED / DEFAULT, help="folder of text.onnx")
     parser.add_argument("--text", action="store_true", help="export only the sentence encoder (needs its package)")

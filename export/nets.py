@@ -55,6 +55,7 @@ class StreamingDecoder(nn.Module):
         return result
 
     def example(self, generator: torch.Generator, frames: int = 2) -> dict[str, Tensor]:
+        """Random latents after a random state."""
         before, past = self.net.state()
         latents = torch.randn(1, self.net.config.latent_channels, frames, generator=generator)
         return {"latents": latents, "before": torch.randn_like(before), "past": torch.randn_like(past)}
@@ -75,12 +76,14 @@ class FeatureEncoder(nn.Module):
         return latents
 
     def example(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random features of 20 frames."""
         return {"features": torch.randn(1, self.net.mean.shape[0], 20, generator=generator)}
 
 
 class EmotionShift(nn.Module):
     """latents (1, C, T) moved by `delta` (1, 4) dials / 10 along learned directions (4, C)."""
 
+    directions: Tensor
     inputs = ("latents", "delta")
     outputs = ("moved",)
 
@@ -92,5 +95,7 @@ class EmotionShift(nn.Module):
         return latents + (delta @ self.directions)[..., None]
 
     def example(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random inputs of three frames."""
         channels = self.directions.shape[1]
-        return {"latents": torch.randn(1, channels, 3, generator=generator), "delta": torch.rand(1, 4) - 0.5}
+        delta = torch.rand(1, 4, generator=generator) - 0.5
+        return {"latents": torch.randn(1, channels, 3, generator=generator), "delta": delta}

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
+
+from engine.errors import AeoliaError
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -24,15 +26,19 @@ def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> 
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and `meta` of a checkpoint; FileNotFoundError where there is none."""
+    """Tensors and `meta` of a checkpoint; AeoliaError where there is none or it is damaged."""
     if not path.exists():
-        raise FileNotFoundError(f"no checkpoint {path}: run the command that makes it first")
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-        return tensors, json.loads(file.metadata()["json"])
+        raise AeoliaError(f"no checkpoint {path}: run the command that makes it first")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+            return tensors, json.loads((file.metadata() or {})["json"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise AeoliaError(f"checkpoint {path}: damaged, or not one of Aeolia's: {error}") from None
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with `prefix/` before their names."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 

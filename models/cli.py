@@ -21,32 +21,51 @@ SOUNDS = 2600
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the three commands."""
     data = subparsers.add_parser("data", help="render the training sounds", description=_data.__doc__)
-    data.add_argument("--count", type=int, default=None, help=f"how many sounds (default {SOUNDS})")
-    data.add_argument("--seconds", type=float, default=6.0, help="length of each (default 6)")
+    data.add_argument("--count", type=positive, default=SOUNDS, help=f"how many sounds (default {SOUNDS})")
+    data.add_argument("--seconds", type=seconds, default=6.0, help="length of each, 2 to 600 (default 6)")
     data.add_argument("--seed", type=int, default=1, help="same seed, same sounds (default 1)")
-    data.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    data.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     data.set_defaults(run=_data)
     train = subparsers.add_parser("train", help="train codec and teacher", description=_train.__doc__)
-    train.add_argument("stage", nargs="*", choices=[[], *STAGES], help=f"only these of {', '.join(STAGES)}, in order")
+    train.add_argument("stage", nargs="*", choices=STAGES, help=f"only these of {', '.join(STAGES)}, in order")
     train.set_defaults(run=_train)
     distill = subparsers.add_parser("distill", help="distil the teacher", description=_distill.__doc__)
     distill.set_defaults(run=_distill)
     for parser in (train, distill):
-        parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores (default: all)")
+        parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="cores (default: all)")
         parser.add_argument("--words", type=Path, default=SHIPPED / DEFAULT, help="folder of text.onnx")
     for parser in (data, train, distill):
         parser.add_argument("--work", type=Path, default=Path("training"), help="work folder (default ./training)")
         parser.add_argument("--tiny", action="store_true", help="seconds instead of hours, to see it work")
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 as an argument."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: must be a whole number from 1")
+    return number
+
+
+def seconds(text: str) -> float:
+    """The length of a training sound as an argument; shorter ones have no room for a chunk with its context."""
+    number = float(text)
+    if not 2 <= number <= 600:
+        raise argparse.ArgumentTypeError(f"{number:g}: must be 2 to 600 seconds")
+    return number
+
+
 def _data(args: argparse.Namespace) -> int:
-    """Renders the training sounds with their captions and emotions into WORK/data. Resumable; same seed, same sounds."""
+    """Renders the training sounds with captions and emotions into WORK/data. Resumable; same seed, same sounds."""
     folder = args.work / "data"
     if args.tiny:
         config = DataConfig.tiny(folder)
     else:
-        config = DataConfig(folder, args.count or SOUNDS, args.seconds, args.seed, args.workers)
-    print(f"data: {build(config)}")
+        config = DataConfig(folder, args.count, args.seconds, args.seed, args.workers)
+    try:
+        print(f"data: {build(config)}")
+    except ValueError as error:  # the folder holds other sounds
+        raise AeoliaError(str(error)) from None
     return 0
 
 

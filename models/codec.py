@@ -47,7 +47,8 @@ class ConvNeXt(nn.Module):
         padded = nn.functional.pad(x, self.pad) if past is None else torch.cat([past, x], -1)
         y = self.norm(self.depthwise(padded).transpose(1, 2))
         y = self.fall(nn.functional.gelu(self.rise(y), approximate="tanh")) * self.scale
-        return x + y.transpose(1, 2)
+        summed: Tensor = x + y.transpose(1, 2)
+        return summed
 
 
 class FeatureStack(nn.Module):
@@ -81,6 +82,7 @@ class Encoder(nn.Module):
         self.norm = nn.BatchNorm1d(config.latent_channels, affine=False, momentum=0.02)
 
     def standardise(self, features: Tensor) -> Tensor:
+        """Features of mean 0 and deviation 1 over the training sounds (a little less: the deviation is floored)."""
         return (features - self.mean) / self.deviation
 
     def forward(self, features: Tensor) -> Tensor:
@@ -97,15 +99,17 @@ class FeatureAutoencoder(nn.Module):
         self.encoder = Encoder(config)
         self.back = FeatureStack(config.latent_channels, FEATURES, config)
 
-    def loss(self, features: Tensor) -> Tensor:
+    def loss(self, features: Tensor, generator: torch.Generator) -> Tensor:
         """Mean L1 + L2/2 of the standardised features, after noise on the latents."""
         latents = self.encoder(features)
-        error = self.back(latents + self.noise * torch.randn_like(latents)) - self.encoder.standardise(features)
-        return error.abs().mean() + error.square().mean() / 2
+        noise = torch.randn(latents.shape, generator=generator)
+        error = self.back(latents + self.noise * noise) - self.encoder.standardise(features)
+        mean: Tensor = error.abs().mean() + error.square().mean() / 2
+        return mean
 
 
 class Decoder(nn.Module):
-    """Latents (B, C, T) to the amplitudes of `engine.synthesis`; causal, so that it can run frame by frame with a state."""
+    """Latents (B, C, T) to the amplitudes of `engine.synthesis`; causal: it can run frame by frame with a state."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()

@@ -33,12 +33,12 @@ class Corpus:
     def crop(self, sound: int, frame: int, frames: int) -> NDArray[np.float32]:
         """(2, frames * HOP) samples from latent frame `frame` on."""
         piece = self.sounds[sound, :, frame * HOP : (frame + frames) * HOP]
-        return piece.astype(np.float32) / 32768
+        return piece.astype(np.float32) / np.float32(32768)
 
     @property
     def frames(self) -> int:
         """Whole latent frames in each sound."""
-        return self.sounds.shape[2] // HOP
+        return int(self.sounds.shape[2] // HOP)
 
     def emotions(self) -> Tensor:
         """(M, 4), dials / 10."""

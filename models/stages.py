@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from engine.errors import AeoliaError
 from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
 from models import checkpoint
@@ -66,10 +67,12 @@ class Work:
     recipe: Recipe
 
     def path(self, stage: str) -> Path:
+        """The checkpoint of a stage."""
         return self.folder / f"{stage}.safetensors"
 
     @property
     def data(self) -> Path:
+        """Where `aeolia data` puts the sounds."""
         return self.folder / "data"
 
     def averaged(self, stage: str, net: nn.Module, prefix: str = "") -> None:
@@ -77,15 +80,22 @@ class Work:
         weights = checkpoint.under("ema", checkpoint.load(self.path(stage))[0])
         if prefix:
             weights = checkpoint.under(prefix, {k.replace(".", "/", 1): v for k, v in weights.items()})
-        net.load_state_dict(weights)
+        try:
+            net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise AeoliaError(
+                f"{self.path(stage)}: its sizes are not those of the recipe (is only one of the two --tiny?): {error}"
+            ) from None
         net.eval().requires_grad_(False)
 
     def encoder(self) -> Encoder:
+        """The trained encoder."""
         net = Encoder(self.recipe.codec)
         self.averaged("encoder", net, "encoder")
         return net
 
     def decoder(self) -> Decoder:
+        """The trained decoder."""
         net = Decoder(self.recipe.codec)
         self.averaged("decoder", net)
         return net
@@ -114,6 +124,7 @@ class Work:
 
 
 def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
+    """Whole numbers (count,) in 0..high - 1."""
     return torch.randint(high, (count,), generator=generator)
 
 
@@ -135,7 +146,7 @@ def train_encoder(work: Work) -> None:
         net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
     train(
         net,
-        lambda generator, step: net.loss(batch(recipe.encoder_batch, generator)),
+        lambda generator, step: net.loss(batch(recipe.encoder_batch, generator), generator),
         recipe.encoder_schedule,
         work.path("encoder"),
         {"codec": asdict(recipe.codec)},
@@ -201,6 +212,7 @@ class Chunks:
         return x0, given
 
     def shape(self) -> dict[str, object]:
+        """What a checkpoint of a denoiser says of itself."""
         return {"denoiser": asdict(self.config)}
 
 
@@ -220,6 +232,7 @@ def train_student(work: Work, words: TextEncoder) -> None:
     recipe, chunks, teacher = work.recipe, Chunks(work, words), work.denoiser("teacher")
     net = copy.deepcopy(teacher).requires_grad_(True)
     target, average = copy.deepcopy(teacher), Average(net, 0.95)
+    average.tensors = target.state_dict()  # shares memory with the target
 
     def loss(generator: torch.Generator, step: int) -> Tensor:
         x0, given = chunks.batch(recipe.student_batch, generator)
@@ -227,9 +240,9 @@ def train_student(work: Work, words: TextEncoder) -> None:
 
     def follow(step: int) -> None:
         average.update(net, step)
-        target.load_state_dict(average.tensors)
 
-    train(net, loss, recipe.student_schedule, work.path("student"), chunks.shape(), after_step=follow)
+    schedule = recipe.student_schedule
+    train(net, loss, schedule, work.path("student"), chunks.shape(), after_step=follow, kept=average.tensors)
 
 
 STAGES = ("encoder", "decoder", "teacher")

@@ -62,7 +62,6 @@ class Synthesis(nn.Module):
 
     def forward(self, tone: Tensor, noise: Tensor, coherence: Tensor, excitation: Excitation) -> Tensor:
         """tone (B, T, 2, K), noise (B, T, P, 2, G), coherence (B, T, P, G) -> (B, 2, N)."""
-        batch, frames = tone.shape[:2]
         phasor = excitation.phasor[:, :, None]
         parts = torch.stack([tone * phasor.real, tone * phasor.imag]) @ self.lobes  # (2, B, T, 2, bins)
         spectrum = torch.complex(parts[0], parts[1])
