@@ -1,0 +1,40 @@
+"""`aeolia render`: a performance's journal to a sound file, offline and sample-exact."""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from engine.bundle import load_bundle
+from engine.cli import sounds
+from engine.cli.main import Subparsers
+from engine.cli.options import add_bundle, sound_file, value_of
+from engine.journal import read_journal
+from engine.offline import replay
+
+
+def register(subparsers: Subparsers) -> None:
+    """Adds `aeolia render`."""
+    parser = subparsers.add_parser("render", description="Plays a journal again, offline and sample-exact.")
+    parser.add_argument("journal", metavar="JOURNAL", type=Path, help="what `aeolia serve --journal` wrote")
+    parser.add_argument("-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav")
+    parser.add_argument("--steps", metavar="K", type=value_of("/generator/steps"), help="sample finer than live, 1..8")
+    add_bundle(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Renders, prints the file's name."""
+    path = sounds.writable(args.output)
+    journal = read_journal(args.journal)
+    bundle = load_bundle(args.bundle or journal.header.bundle)
+    rate_hz = bundle.manifest.sample_rate
+    with tqdm(total=round(journal.end / rate_hz, 1), desc=path.name, unit="s", disable=None) as bar:
+
+        def progress(done: int, _: int) -> None:
+            bar.update(round(done / rate_hz, 1) - bar.n)
+
+        sound = replay(journal, bundle, steps=args.steps, progress=progress)
+    sounds.write(path, sound, rate_hz, f"aeolia render {args.journal.name} (bundle {bundle.manifest.name})")
+    print(path)
+    return 0
