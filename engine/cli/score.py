@@ -86,8 +86,9 @@ def points(move: Move) -> Iterator[tuple[float, str, Args]]:
 
 
 def words() -> list[tuple[float, str]]:
-    """(seconds, text) of each prompt in the order it is given."""
-    return [(move.at_s, str(move.args[0])) for move in SCORE if move.address.endswith("/text")]
+    """(seconds, voice and text) of each prompt in the order it is given."""
+    texts = [move for move in SCORE if move.address.endswith("/text")]
+    return [(move.at_s, f"{move.address.split('/')[2]}: {move.args[0]}") for move in texts]
 
 
 def curve(address: str, argument: int = 0, rate_hz: float = 20.0) -> NDArray[np.float64]:
