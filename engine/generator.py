@@ -2,11 +2,12 @@
 
 The render thread says what is wanted (`want`), fetches what is done (`results`) and, at each hop, has a look whether
 the worker lives (`tend`). A worker that died or hangs is left behind, whatever it still makes is ignored, and a new one
-with nets of its own takes its place.
+takes its place.
 """
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -22,8 +23,8 @@ Make: TypeAlias = Callable[[Request], Float]
 
 STUCK_S: Final = 2.0
 """A request that takes longer than this is taken for a hang."""
-FIRST_STUCK_S: Final = 20.0
-"""The same for a worker's first one, which loads the nets."""
+LOADING_STUCK_S: Final = 20.0
+"""The same for loading the nets."""
 MOST_BACKOFF_S: Final = 60.0
 """Longest wait between two restarts, when one does not help."""
 
@@ -51,14 +52,16 @@ def sampler_of(bundle: Bundle) -> Make:
     return make
 
 
-class _Killed(Exception):
+class _KilledError(Exception):
     """Ends a worker as a fault would."""
 
 
 class _Worker(threading.Thread):
     """One life of the generator. Shared with the render thread, and guarded by `changed`: all attributes."""
 
-    def __init__(self, load: Callable[[], Make], wanted: list[Request], now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, make: Make | None, load: Callable[[], Make], wanted: list[Request], now_ns: Callable[[], int]
+    ) -> None:
         super().__init__(name="generator", daemon=True)
         self.changed = threading.Condition()
         self.wanted = wanted
@@ -66,26 +69,28 @@ class _Worker(threading.Thread):
         self.last_done = 0
         self.since_ns = now_ns()  # when the work at hand began; 0 while there is none
         self.busy_ns = 0
-        self.loaded = self.ending = self.killed = False
+        self.make = make
+        self.ending = self.killed = False
         self._finished: set[int] = set()
         self._load, self._now_ns = load, now_ns
 
     def run(self) -> None:
         try:
-            make = self._load()
+            make = self.make or self._load()
             with self.changed:
-                self.loaded = True
+                self.make = make
             while request := self._take():
+                before_ns = time.thread_time_ns()
                 latents = make(request)
                 with self.changed:
-                    self.busy_ns += self._now_ns() - self.since_ns
+                    self.busy_ns += time.thread_time_ns() - before_ns
                     self.since_ns = 0
                     self.last_done = request.id
                     self._finished.add(request.id)
                     self.done.append((request.id, latents))
-        except _Killed:
+        except _KilledError:
             pass
-        except Exception:  # whatever it was: the thread ends, `tend` sees it and starts another
+        except Exception:  # noqa: BLE001  whatever it was: the thread ends, `tend` sees it and starts another
             _log.exception("generator")
 
     def _take(self) -> Request | None:
@@ -94,7 +99,7 @@ class _Worker(threading.Thread):
             self.since_ns = 0
             while True:
                 if self.killed:
-                    raise _Killed
+                    raise _KilledError
                 if self.ending:
                     return None
                 self._finished &= {request.id for request in self.wanted}
@@ -106,8 +111,9 @@ class _Worker(threading.Thread):
 
 
 class Generator:
-    """`load` is called on each new worker's own thread and gives the function that it samples with; `now_ns` is a
-    monotonic clock. All methods from one thread, but for `kill`, from any.
+    """`load` gives the function that workers sample with; it is called at once, and again, on the new worker's thread,
+    only after one hung in it: loading stalls other threads for longer than there is sound ahead. `now_ns` is a
+    monotonic clock. All methods from one thread, but for `kill`, from any. Raises what `load` raises.
     """
 
     def __init__(self, load: Callable[[], Make], now_ns: Callable[[], int]) -> None:
@@ -119,7 +125,7 @@ class Generator:
         self._backoff_s = 0.0
         self._not_before_ns = 0
         self._progress = 0
-        self._worker = self._new_worker()
+        self._worker = self._new_worker(load())
 
     def want(self, requests: list[Request]) -> None:
         """What is to be made, the most urgent first; takes the place of what was wanted before."""
@@ -143,10 +149,10 @@ class Generator:
         """Starts another worker where this one is dead or stuck; less often, each time it does not help."""
         worker, now_ns = self._worker, self._now_ns()
         with worker.changed:
-            since_ns, loaded, progress = worker.since_ns, worker.loaded, worker.last_done
+            since_ns, make, progress = worker.since_ns, worker.make, worker.last_done
         if progress != self._progress:
             self._progress, self._backoff_s = progress, 0.0
-        limit_s = STUCK_S if loaded and progress else FIRST_STUCK_S
+        limit_s = STUCK_S if make is not None else LOADING_STUCK_S
         stuck = since_ns > 0 and now_ns - since_ns > limit_s * 1e9
         if (worker.is_alive() and not stuck) or now_ns < self._not_before_ns:
             return
@@ -155,11 +161,11 @@ class Generator:
         with worker.changed:  # should it ever wake up
             worker.ending = True
             worker.changed.notify()
-        self._backoff_s = min(max(1.0, 2 * self._backoff_s), MOST_BACKOFF_S) if self._backoff_s or stuck else 1.0
+        self._backoff_s = min(max(1.0, 2 * self._backoff_s), MOST_BACKOFF_S)
         self._not_before_ns = now_ns + int(self._backoff_s * 1e9)
         self._progress = 0
         self.restarts += 1
-        self._worker = self._new_worker()
+        self._worker = self._new_worker(None if stuck else make)
 
     @property
     def alive(self) -> bool:
@@ -167,7 +173,7 @@ class Generator:
 
     @property
     def busy_ns(self) -> int:
-        """Time spent making latents, in all."""
+        """Processor time spent making latents, in all."""
         return self._busy_before_ns + self._worker.busy_ns
 
     def kill(self) -> None:
@@ -184,7 +190,7 @@ class Generator:
             self._worker.changed.notify()
         self._worker.join(STUCK_S)
 
-    def _new_worker(self) -> _Worker:
-        worker = _Worker(self._load, self._wanted, self._now_ns)
+    def _new_worker(self, make: Make | None) -> _Worker:
+        worker = _Worker(make, self._load, self._wanted, self._now_ns)
         worker.start()
         return worker

@@ -130,6 +130,10 @@ class Player:
             del self._pending[min(self._pending)]
         return True
 
+    def expects(self, number: int) -> bool:
+        """Whether `splice` would look at what this request made."""
+        return number in self._pending
+
     def splice(self, number: int, latents: Float) -> bool:
         """Takes what request `number` made, (C, T); False where it came too late or was made for nothing.
 

@@ -63,14 +63,16 @@ def nets_of(bundle: Bundle, seed: int) -> Nets:
 
 
 class Stream:
-    """Four voices, their mix and the decoder, from `values` on. `seed` makes the noise of extensions."""
+    """Four voices, their mix and the decoder, from `values` on. `seed` makes the noise of extensions; `frame` and
+    `numbered` are the `counts` of a stream whose place this one takes.
+    """
 
-    def __init__(self, nets: Nets, values: Values, seed: int) -> None:
+    def __init__(self, nets: Nets, values: Values, seed: int, frame: int = 0, numbered: int = 0) -> None:
         self._nets = nets
         self._values = values
         self._players = [Player(voice, nets.manifest, seed) for voice in range(len(VOICES))]
-        self._frame = 0
-        self._numbered = 0
+        self._frame = frame
+        self._numbered = numbered
         self._planned = False
         self._silent = False
         self._mix = np.zeros(len(VOICES), np.float32)
@@ -83,6 +85,11 @@ class Stream:
     def frame(self) -> int:
         """The hop that comes next, from 0."""
         return self._frame
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The hop that comes next and the number of the last request."""
+        return self._frame, self._numbered
 
     @property
     def position(self) -> int:
@@ -135,6 +142,10 @@ class Stream:
     def splice(self, number: int, latents: Float) -> bool:
         """What a request made, (C, T); False where it was refused because it is too late or was superseded."""
         return any(player.splice(number, latents) for player in self._players)
+
+    def voice_of(self, number: int) -> int | None:
+        """The voice for which `splice` would look at what this request made; None where it would not."""
+        return next((player.voice for player in self._players if player.expects(number)), None)
 
     def requests(self) -> list[Request]:
         """What is to be made now, at most one of each voice, the most urgent first: the voices that sound, the one
