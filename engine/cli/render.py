@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engine.bundle import load_bundle
+from engine.bundle import find_bundle, list_bundles, load_bundle, read_manifest
 from engine.cli import sounds
 from engine.cli.main import Subparsers
 from engine.cli.options import add_bundle, sound_file, value_of
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Renders, prints the file's name."""
     path = sounds.writable(args.output)
     journal = read_journal(args.journal)
-    bundle = load_bundle(args.bundle or journal.header.bundle)
+    bundle = load_bundle(args.bundle or shipped(journal.header.bundle))
     rate_hz = bundle.manifest.sample_rate
     with tqdm(total=round(journal.end / rate_hz, 1), desc=path.name, unit="s", disable=None) as bar:
 
@@ -38,3 +38,9 @@ def run(args: argparse.Namespace) -> int:
     sounds.write(path, sound, rate_hz, f"aeolia render {args.journal.name} (bundle {bundle.manifest.name})")
     print(path)
     return 0
+
+
+def shipped(called: str) -> str | None:
+    """The name of the shipped bundle that calls itself so; None, the default, where none does."""
+    found = (name for name in list_bundles() if read_manifest(find_bundle(name) / "manifest.json").name == called)
+    return next(found, None)
