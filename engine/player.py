@@ -158,6 +158,15 @@ class Player:
         self._behind = False
         return True
 
+    def freeze(self) -> None:
+        """Takes hold of the sound around the playhead, so that nothing that is made later changes it."""
+        if self.ready and self._held is None:
+            first = max(self.timeline.start, min(self.at - HOLD // 2, self.timeline.end - HOLD))
+            count = min(HOLD, self.timeline.end - first)
+            self._held = self.timeline.frames(first, count).copy(), self.timeline.emotions(first, count).copy()
+            self._hold_at = min(self.at - first, count - 1)
+            self._thawing = THAW
+
     def next(self, frozen: bool) -> tuple[Float, Float]:
         """The frame that sounds now, (C, 1), and the dials (1, 4) it was made at; the playhead moves on unless frozen.
         Only when `ready`.
@@ -168,13 +177,15 @@ class Player:
             self.late += not self._behind
             self._behind = True
         if frozen:
+            self.freeze()
             self._thawing = THAW
-            return self._hold()
+        if frozen and self._held is not None:
+            return self._hold(self._held)
         frame, made_at = self.timeline.frames(self.at, 1), self.timeline.emotions(self.at, 1)
         self.at += 1
         if self._held is not None:
             u = (THAW - self._thawing + 1) / (THAW + 1)
-            held, held_at = self._hold()
+            held, held_at = self._hold(self._held)
             self._thawing -= 1
             frame = mix(np.stack([held, frame]), np.array([1 - u, u], np.float32))
             made_at = ((1 - u) * held_at + u * made_at).astype(np.float32)
@@ -185,16 +196,12 @@ class Player:
             self.timeline.forget(self.timeline.start + surplus)
         return frame, made_at
 
-    def _hold(self) -> tuple[Float, Float]:
-        if self._held is None:
-            first = max(self.timeline.start, min(self.at - HOLD // 2, self.timeline.end - HOLD))
-            count = min(HOLD, self.timeline.end - first)
-            self._held = self.timeline.frames(first, count).copy(), self.timeline.emotions(first, count).copy()
-            self._hold_at = self.at - first
-        latents, emotions = self._held
+    def _hold(self, held: tuple[Float, Float]) -> tuple[Float, Float]:
+        """The next frame of a stretch that is gone through back and forth."""
+        latents, emotions = held
         W = latents.shape[1]
         turn = self._hold_at % max(1, 2 * (W - 1))
-        k = min(turn, 2 * (W - 1) - turn) if W > 1 else 0
+        k = min(turn, 2 * (W - 1) - turn)
         self._hold_at += 1
         return latents[:, k : k + 1], emotions[k : k + 1]
 

@@ -138,6 +138,9 @@ class Stream:
                 player.refine()
         elif address in _DIALS:
             self._rested = 0
+        elif address == "/freeze" and self._values.freeze:
+            for player in self._players:
+                player.freeze()
 
     def splice(self, number: int, latents: Float) -> bool:
         """What a request made, (C, T); False where it was refused because it is too late or was superseded."""
