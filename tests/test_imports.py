@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "PySide6", "scipy", "onnx", "models", "export", "gui")
+HEAVY = ("torch", "PySide6", "onnx", "models", "export", "gui")
 
 
 def loaded_by(module: str) -> set[str]:

@@ -231,8 +231,8 @@ def latencies(bundle: str | None, trials: int) -> Iterator[Result]:
                     found.append((ramp.start - sent) / RATE_HZ * 1000)
             return found
 
-        served.send("/pan/azimuth", -30.0)
-        block = measure("block", [("/pan/azimuth", (30.0,)), ("/pan/azimuth", (-30.0,))], 0.1, 0.25)
+        served.send("/pan/azimuth", -60.0)
+        block = measure("block", [("/pan/azimuth", (60.0,)), ("/pan/azimuth", (-60.0,))], 0.1, 0.25)
         served.send("/pan/azimuth", 0.0)
         yield summed(f"pan to captured sound, block {LATENCY_BLOCK}", "ms", block, "p99 10", "p99 2 blocks, 5.3")
         hop = measure("hop", [("/morph", (1.0, 0.0)), ("/morph", (0.0, 0.0))], 0.6, 1.0)

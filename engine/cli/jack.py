@@ -116,14 +116,14 @@ def library() -> Any:
 
 @dataclass(frozen=True)
 class Heard:
-    """(N, channels) float32 `sound` whose first frame began at `start_ns` of time.monotonic_ns; frames that the
-    listener itself missed are zeros and counted in `missed`.
+    """(N, channels) float32 `sound` whose first frame began at `start_ns` of time.monotonic_ns. Frames that the
+    listener itself missed are zeros and not in `listened`, (N,) bool.
     """
 
     sound: NDArray[np.float32]
+    listened: NDArray[np.bool_]
     start_ns: int
     rate_hz: int
-    missed: int = 0
 
     def frame_at(self, time_ns: int) -> int:
         """The frame that began at a time, possibly before the first or after the last one."""
@@ -210,12 +210,15 @@ class Capture:
         with self._arrived:
             blocks, self._blocks = self._blocks, []
         if not blocks:
-            return Heard(np.zeros((0, len(self._ports)), np.float32), time.monotonic_ns(), self.rate_hz)
+            empty = np.zeros((0, len(self._ports)), np.float32)
+            return Heard(empty, np.zeros(0, bool), time.monotonic_ns(), self.rate_hz)
         first, last = blocks[0][0], blocks[-1][0]
         frames = len(blocks[0][1][0]) // 4
         sound = np.zeros((last - first + frames, len(self._ports)), np.float32)
+        listened = np.zeros(len(sound), bool)
         for at, block in blocks:
+            listened[at - first : at - first + frames] = True
             sound[at - first : at - first + frames] = np.stack([np.frombuffer(b, np.float32) for b in block], axis=1)
         start_us = self._jack.jack_frames_to_time(self._client, last) - round((last - first) * 1e6 / self.rate_hz)
         offset_ns = time.monotonic_ns() - self._jack.jack_get_time() * 1000
-        return Heard(sound, start_us * 1000 + offset_ns, self.rate_hz, len(sound) - len(blocks) * frames)
+        return Heard(sound, listened, start_us * 1000 + offset_ns, self.rate_hz)

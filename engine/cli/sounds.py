@@ -8,7 +8,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from engine.errors import AeoliaError
-from engine.record import SUBTYPES
+
+SUBTYPE = "PCM_24"
+"""Also of WAV: a float WAV holds the time at which it was written, and the same sound would not be the same bytes."""
 
 
 def writable(path: Path) -> Path:
@@ -28,13 +30,13 @@ def part_of(path: Path) -> Path:
 
 
 def write(path: Path, sound: NDArray[np.float32], rate_hz: int, comment: str) -> None:
-    """(N, channels) float32 in +-1 as FLAC (24 bit) or WAV (32-bit float); `comment` says how it was made.
+    """(N, channels) float32 in +-1 as FLAC or WAV of 24 bit; `comment` says how it was made.
 
     AeoliaError when the disk is full; then nothing is left behind.
     """
     part = part_of(path)
     try:
-        with soundfile.SoundFile(part, "w", rate_hz, sound.shape[1], SUBTYPES[path.suffix.lower()]) as file:
+        with soundfile.SoundFile(part, "w", rate_hz, sound.shape[1], SUBTYPE) as file:
             file.comment, file.software = comment, "Aeolia"
             file.write(sound)
         os.replace(part, path)
