@@ -227,25 +227,29 @@ def _event(raw: dict[str, Any]) -> Event:
 
 
 class JournalWriter:
-    """Writes a journal on a thread of its own, flushed as soon as nothing more waits. AeoliaError where the file can't
-    be made, or is there already.
+    """Writes a journal into an open file on a thread of its own, flushed as soon as nothing more waits.
 
     A disk that fails or a journal that is full ends the journal and never the sound: see `problem`.
     """
 
-    def __init__(self, path: str | Path, header: Header) -> None:
-        self._path = Path(path)
+    def __init__(self, file: TextIO, header: Header) -> None:
+        self._file = file
         self.problem: str | None = None
         self._queue: queue.Queue[Event | None] = queue.Queue(_QUEUED)
+        self._chars = self._file.write(header_line(header) + "\n")
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def create(path: str | Path, header: Header) -> "JournalWriter":
+        """Writes a new file. AeoliaError where it can't be made, or is there already."""
         try:
-            self._file = self._path.open("x", encoding="utf-8", errors="replace", newline="\n")
+            file = open(path, "x", encoding="utf-8", errors="replace", newline="\n")  # noqa: SIM115  closed by `close`
         except FileExistsError:
             raise AeoliaError(f"journal {path}: is there already, choose a new name") from None
         except OSError as error:
             raise AeoliaError(f"journal {path}: can't be written: {error.strerror}, choose another folder") from None
-        self._chars = self._file.write(header_line(header) + "\n")
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
-        self._thread.start()
+        return JournalWriter(file, header)
 
     def add(self, event: Event) -> None:
         """Any thread; never waits."""
@@ -261,7 +265,7 @@ class JournalWriter:
         self._thread.join()
 
     def _end(self, reason: str) -> None:
-        self.problem = self.problem or f"journal {self._path} ended early: {reason}"
+        self.problem = self.problem or f"journal {self._file.name} ended early: {reason}"
         _log.warning(self.problem)
 
     def _write(self) -> None:

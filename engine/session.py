@@ -94,7 +94,7 @@ class Session:
             provider=providers()[0],
             values=values,
         )
-        self._journal = JournalWriter(journal, header) if journal is not None else None
+        self._journal: JournalWriter | None = None
         self._recorder = Recorder(self.state, self.rate_hz)
         self._recording = threading.Lock()
         self._clock = SampleClock(self.rate_hz)
@@ -114,6 +114,11 @@ class Session:
             for name, target in (("render", self._render), ("keeper", self._keep))
         ]
         self._generator = Generator(load or (lambda: sampler_of(bundle)), time.monotonic_ns)
+        try:
+            self._journal = JournalWriter.create(journal, header) if journal is not None else None
+        except AeoliaError:
+            self._generator.stop()
+            raise
 
     # -- one thread, once ----------------------------------------------------------------------------------------------
 
@@ -134,7 +139,9 @@ class Session:
         return self._sounding.wait(timeout_s)
 
     def stop(self, fade_s: float = 0.5) -> None:
-        """Fades out, ends all threads, finishes recording and journal, closes the device."""
+        """Fades out, ends all threads, finishes recording and journal, closes the device. Again: does nothing."""
+        if self._stopping.is_set():
+            return
         end = self._fade_out(fade_s)
         patience_ns = time.monotonic_ns() + int((fade_s + 1.0) * 1e9)
         while self._output.active and self.state.snapshot().position < end and time.monotonic_ns() < patience_ns:
