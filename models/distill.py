@@ -53,8 +53,7 @@ def distillation_loss(
 def sample(net: Denoiser, noises: Tensor, given: Conditions, scale: float) -> Tensor:
     """Multi-step consistency sampling (Song et al. 2023, algorithm 1): noises (steps, B, C, T) -> (B, C, T).
 
-    Step i renoises to pi/2 (1 - i / steps) with noises[i]; with the same noise at each step, more steps refine what
-    one step sketched.
+    Step i renoises to pi/2 (1 - i / steps) with noises[i], which must be independent of those before.
     """
     steps, batch = noises.shape[:2]
     scales, x0 = torch.full((batch,), scale), torch.zeros_like(noises[0])
