@@ -1,46 +1,46 @@
 """`aeolia bench`: speed, latency and memory on this machine, as a table with the targets beside them.
 
 Speed is timed on the nets alone. The rest is measured from outside: `aeolia serve` runs as a process of its own on a
-private JACK server, is steered over OSC, and what it plays is captured and searched for the changes.
+private JACK server, is steered over OSC, and what it plays is captured and searched for the changes (`engine.cli.rig`
+says how without JACK).
 """
 
 import argparse
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engine import protocol
 from engine.bundle import load_bundle, providers
-from engine.cli.jack import Capture, private_server
 from engine.cli.main import Subparsers
-from engine.cli.onset import pan_onset, sound_onset
+from engine.cli.onset import Ramp, pan_onset, sound_onset
 from engine.cli.options import add_bundle, whole
+from engine.cli.rig import RATE_HZ, Rig, rig
 from engine.cli.tables import aligned
 from engine.decoder import HopDecoder
-from engine.errors import AeoliaError
 from engine.params import Args
 from engine.sampler import sample
 from engine.text import TextEncoder
 
-RATE_HZ: Final = 48_000
 DARK, BRIGHT = "deep, spatial and gloomy rumble", "light sizzling crickets"
 LATENCY_BLOCK, SOAK_BLOCK = 128, 256
-AEOLIA: Final = "import sys; from engine.cli.main import main; sys.exit(main())"
 CLEAR: Final = 2.0
 """A change less clear than this, see `engine.cli.onset.Ramp`, can't be timed and is left out and counted."""
+
+Moves = Sequence[tuple[str, Args]]
+Find = Callable[[NDArray[np.float32], int], Ramp]
+"""Finds the change in (N, 2) that was sent at a frame."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ def register(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measures everything, prints the table, writes the file."""
     results = list(speed(args.bundle))
-    with private_server(RATE_HZ, LATENCY_BLOCK):
-        results += latencies(args.bundle, args.trials)
-    with private_server(RATE_HZ, SOAK_BLOCK):
-        results += soak(args.bundle, args.soak)
+    with rig(args.bundle, LATENCY_BLOCK) as found:
+        results += latencies(found, args.trials)
+    with rig(args.bundle, SOAK_BLOCK) as found:
+        results += soak(found, args.soak)
     print(machine())
     header = ("what", "unit", "median", "p99", "count", "at the latest now", "where it must get")
     print(aligned(header, [cells(result) for result in results]))
     if args.json:
-        found = {"machine": machine(), "bundle": args.bundle or "default", "results": [asdict(r) for r in results]}
+        report = {"machine": machine(), "bundle": args.bundle or "default", "results": [asdict(r) for r in results]}
         part = args.json.with_name(f".{args.json.name}.part")
-        part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         os.replace(part, args.json)
     return 0
 
@@ -150,146 +150,61 @@ def speed(bundle_name: str | None, repeats: int = 40) -> Iterator[Result]:
     yield summed("generation + decoding", "s per s of sound", both, "0.10", "0.03")
 
 
-class Served:
-    """A running `aeolia serve` with its OSC socket."""
-
-    def __init__(self, process: "subprocess.Popen[str]", port: int, started_ns: int, ready_ns: int) -> None:
-        self.process, self.started_ns, self.ready_ns = process, started_ns, ready_ns
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(5.0)
-        self._socket.connect(("127.0.0.1", port))
-
-    def send(self, address: str, *args: float | int | str | bool) -> int:
-        """Sends a message; returns when, in time.monotonic_ns."""
-        self._socket.send(protocol.build(address, args))
-        return time.monotonic_ns()
-
-    def ask(self, address: str) -> Args:
-        """The value or reading at an address."""
-        self.send("/get", address)
-        (message, *_) = protocol.parse(self._socket.recv(65_536))
-        if message.address != address:
-            raise AeoliaError(f"aeolia serve: {' '.join(map(str, message.args))}")
-        return message.args  # type: ignore[return-value]  # the engine answers with what its table holds
-
-    def memory_mb(self) -> float:
-        """Resident memory of the process."""
-        found = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, check=True)
-        return int(found.stdout) / 1024
-
-    def close(self) -> None:
-        """Frees the socket."""
-        self._socket.close()
-
-
-@contextmanager
-def serving(bundle: str | None, block: int) -> Iterator[Served]:
-    """An engine on the JACK server of the environment, for as long as the context lasts."""
-    command = [sys.executable, "-c", AEOLIA, "serve", "--device", "system", "--block", str(block)]
-    command += ["--osc", "127.0.0.1:0", *(["--bundle", bundle] if bundle else [])]
-    started_ns = time.monotonic_ns()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    served = None
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        if not line.startswith("ready"):
-            raise AeoliaError("aeolia serve: did not get ready, see the line above")
-        port = int(line.split("osc=")[1].split()[0].rpartition(":")[2])
-        served = Served(process, port, started_ns, time.monotonic_ns())
-        yield served
-    finally:
-        if served:
-            served.close()
-        process.terminate()
-        process.communicate()
-
-
-def latencies(bundle: str | None, trials: int) -> Iterator[Result]:
+def latencies(rig: Rig, trials: int) -> Iterator[Result]:
     """Start-up, memory, and the time from a message to its change in captured sound, for each latency class."""
     drawn = np.random.default_rng(0)
-    with Capture("aeolia-bench") as ear, starting(ear) as first_sound, serving(bundle, LATENCY_BLOCK) as served:
-        start_s = first_sound(served.started_ns)
-        yield Result("`aeolia serve` to first sound", "s", start_s, now="4", goal="2")
-        served.send("/prompt/a/text", DARK)
-        served.send("/prompt/b/text", BRIGHT)
-        served.send("/pan/width", 0.0)
-        ear.hear(3.0)
+    steering, ear = rig.steering, rig.ear
+    yield Result("`aeolia serve` to first sound", "s", rig.start_s, now="4", goal="2")
+    steering.send("/prompt/a/text", DARK)
+    steering.send("/prompt/b/text", BRIGHT)
+    steering.send("/pan/width", 0.0)
+    ear.hear(3.0)
 
-        def measure(name: str, moves: Sequence[tuple[str, Args]], before_s: float, after_s: float) -> list[float]:
-            found = []
-            for k in tqdm(range(trials), f"latency, {name}", disable=None):
-                ear.hear(before_s / 2 + drawn.uniform(0, 0.02))
-                ear.take()
-                ear.hear(before_s)
-                address, args = moves[k % len(moves)]
-                sent_ns = served.send(address, *args)
-                ear.hear(after_s)
-                heard = ear.take()
-                sent = heard.frame_at(sent_ns)
-                ramp = pan_onset(heard.sound, sent) if name == "block" else sound_onset(heard.sound, sent, RATE_HZ)
-                if ramp.clearness >= CLEAR:
-                    found.append((ramp.start - sent) / RATE_HZ * 1000)
-            return found
+    def measure(
+        name: str, find: Find, moves: Sequence[tuple[str, Args]], before_s: float, after_s: float
+    ) -> list[float]:
+        found = []
+        for k in tqdm(range(trials), f"latency, {name}", disable=None):
+            ear.hear(before_s / 2 + drawn.uniform(0, 0.02))
+            ear.take()
+            ear.hear(before_s)
+            address, args = moves[k % len(moves)]
+            sent_ns = steering.send(address, *args)
+            ear.hear(after_s)
+            heard = ear.take()
+            sent = heard.frame_at(sent_ns)
+            ramp = find(heard.sound, sent)
+            if ramp.clearness >= CLEAR:
+                found.append((ramp.start - sent) / RATE_HZ * 1000)
+        return found
 
-        served.send("/pan/azimuth", -60.0)
-        block = measure("block", [("/pan/azimuth", (60.0,)), ("/pan/azimuth", (-60.0,))], 0.1, 0.25)
-        served.send("/pan/azimuth", 0.0)
-        yield summed(f"pan to captured sound, block {LATENCY_BLOCK}", "ms", block, "p99 10", "p99 2 blocks, 5.3")
-        hop = measure("hop", [("/morph", (1.0, 0.0)), ("/morph", (0.0, 0.0))], 0.6, 1.0)
-        yield summed("morph to captured sound", "ms", hop, "p99 120", "p99 60")
-        texts = [("/prompt/a/text", (BRIGHT,)), ("/prompt/a/text", (DARK,))]
-        model = measure("model", texts, 0.6, 1.4)
-        yield summed("new words to captured sound", "ms", model, "p99 250", "p99 120")
-        yield Result("memory of the engine process", "MB", served.memory_mb(), now="600", goal="350")
-
-
-@contextmanager
-def starting(ear: Capture) -> Iterator[Callable[[int], float]]:
-    """Connects the ear as soon as a program shows up; gives a function that says how many seconds after a time
-    (time.monotonic_ns) its first sound above -60 dBFS came.
-    """
-    problem: list[AeoliaError] = []
-
-    def connect() -> None:
-        try:
-            ear.listen_to_program()
-        except AeoliaError as error:
-            problem.append(error)
-
-    ear.take()
-    connecting = threading.Thread(target=connect, name="connect")
-    connecting.start()
-
-    def first_sound(started_ns: int) -> float:
-        connecting.join()
-        if problem:
-            raise problem[0]
-        ear.hear(1.0)
-        heard = ear.take()
-        loud = np.flatnonzero(np.abs(heard.sound).max(axis=1) > 1e-3)
-        if not len(loud):
-            raise AeoliaError("aeolia serve: no sound within a second after it was ready")
-        return (heard.start_ns - started_ns) * 1e-9 + float(loud[0]) / RATE_HZ
-
-    try:
-        yield first_sound
-    finally:
-        connecting.join()
+    steering.send("/pan/azimuth", -60.0)
+    block = measure("block", pan_onset, [("/pan/azimuth", (60.0,)), ("/pan/azimuth", (-60.0,))], 0.1, 0.25)
+    steering.send("/pan/azimuth", 0.0)
+    yield summed(f"pan to captured sound, block {LATENCY_BLOCK}", "ms", block, "p99 10", "p99 2 blocks, 5.3")
+    timbre = partial(sound_onset, rate_hz=RATE_HZ)
+    hop = measure("hop", timbre, [("/morph", (1.0, 0.0)), ("/morph", (0.0, 0.0))], 0.6, 1.0)
+    yield summed("morph to captured sound", "ms", hop, "p99 120", "p99 60")
+    texts: Moves = [("/prompt/a/text", (BRIGHT,)), ("/prompt/a/text", (DARK,))]
+    model = measure("model", timbre, texts, 0.6, 1.4)
+    yield summed("new words to captured sound", "ms", model, "p99 250", "p99 120")
+    yield Result("memory of the engine process", "MB", rig.memory_mb(), now="600", goal="350")
 
 
-def soak(bundle: str | None, seconds: int) -> Iterator[Result]:
+def soak(rig: Rig, seconds: int) -> Iterator[Result]:
     """Blocks that lacked sound while another process keeps a core busy and somebody keeps steering."""
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     drawn = np.random.default_rng(1)
+    steering = rig.steering
     try:
-        with Capture("aeolia-bench") as ear, serving(bundle, SOAK_BLOCK) as served:
-            for _ in tqdm(range(seconds), "beside a busy core", disable=None):
-                served.send("/morph", float(drawn.uniform()), float(drawn.uniform()))
-                served.send("/emotion/fear", float(drawn.uniform(0, 10)))
-                ear.hear(1.0)
-            (empty,), (late,), (load,) = (
-                served.ask(address) for address in ("/meter/empty", "/generator/late", "/generator/load")
-            )
+        for _ in tqdm(range(seconds), "beside a busy core", disable=None):
+            steering.send("/morph", float(drawn.uniform()), float(drawn.uniform()))
+            steering.send("/emotion/fear", float(drawn.uniform(0, 10)))
+            rig.ear.hear(1.0)
+        rig.ear.take()
+        (empty,), (late,), (load,) = (
+            steering.ask(address) for address in ("/meter/empty", "/generator/late", "/generator/load")
+        )
     finally:
         busy.kill()
         busy.wait()
