@@ -27,7 +27,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     data.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     data.set_defaults(run=_data)
     train = subparsers.add_parser("train", help="train codec and teacher", description=_train.__doc__)
-    train.add_argument("stage", nargs="*", choices=STAGES, help=f"only these of {', '.join(STAGES)}, in order")
+    train.add_argument("stage", nargs="*", type=stage, help=f"only these of {', '.join(STAGES)}, in order")
     train.set_defaults(run=_train)
     distill = subparsers.add_parser("distill", help="distil the teacher", description=_distill.__doc__)
     distill.set_defaults(run=_distill)
@@ -45,6 +45,13 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number}: must be a whole number from 1")
     return number
+
+
+def stage(text: str) -> str:
+    """One of STAGES as an argument (`choices` would refuse none at all, on Python 3.11)."""
+    if text not in STAGES:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be one of {', '.join(STAGES)}")
+    return text
 
 
 def seconds(text: str) -> float:
@@ -89,7 +96,7 @@ def _run_stages(args: argparse.Namespace, stages: tuple[str, ...]) -> int:
     if not (work.data / "index.jsonl").exists():
         raise AeoliaError(f"{work.data}: no training sounds; run `aeolia data --work {args.work}` first")
     encoder = TextEncoder(words)
-    for stage in stages:
-        run(work, stage, encoder)
-        print(f"{stage}: {work.path(stage)}")
+    for name in stages:
+        run(work, name, encoder)
+        print(f"{name}: {work.path(name)}")
     return 0
