@@ -82,10 +82,9 @@ class Work:
             weights = checkpoint.under(prefix, {k.replace(".", "/", 1): v for k, v in weights.items()})
         try:
             net.load_state_dict(weights)
-        except RuntimeError as error:
-            raise AeoliaError(
-                f"{self.path(stage)}: its sizes are not those of the recipe (is only one of the two --tiny?): {error}"
-            ) from None
+        except RuntimeError:
+            what = f"{self.path(stage)}: its sizes are not those of the recipe; must be --tiny where it was trained so"
+            raise AeoliaError(what) from None
         net.eval().requires_grad_(False)
 
     def encoder(self) -> Encoder:

@@ -204,8 +204,7 @@ def test_any_change_is_refused_or_understood(
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     try:
         read = read_manifest(tmp_path / "manifest.json")
-    except AeoliaError as error:
-        assert str(tmp_path) in str(error)
+    except AeoliaError:
         return
     assert set(ROLES) <= set(read.files)
     assert all((tmp_path / file.name).parent == tmp_path for file in read.files.values())

@@ -66,7 +66,7 @@ def test_no_context_equals_one_of_no_frames(student: Any, tiny_bundle: Bundle) -
 
 
 class Gaussian:
-    """The ideal student of latents that are white and of one deviation: the end of the flow that leads through x at t."""
+    """The ideal student of white latents of one deviation: the end of the flow that leads through x at t."""
 
     def __init__(self, deviation: float) -> None:
         self.deviation = deviation

@@ -1,0 +1,143 @@
+"""Every net says in ONNX what it says in torch, with whole and with half weights."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from engine.bundle import Bundle, sha256
+from export.bundle import HALF_ERROR, PARITY, export_checked, worst_error
+from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
+from export.onnx import export, halve, quantize, relative_error, run
+from models.codec import Decoder
+from models.sentences import SentenceEncoder
+from models.stages import Recipe, Work
+
+ROLES = ("student", "decoder", "encoder", "emotion")
+
+
+@pytest.fixture(scope="module")
+def nets(tiny_work: Path) -> dict[str, Any]:
+    work = Work(tiny_work, Recipe.tiny())
+    return {
+        "student": Student(work.denoiser("student")),
+        "decoder": StreamingDecoder(work.decoder()),
+        "encoder": FeatureEncoder(work.encoder()),
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_the_manifest_says_was_measured(tiny_bundle: Bundle, role: str) -> None:
+    measured = tiny_bundle.manifest.measured["parity"][role]
+    print(f"{role}: fp32 {measured['fp32_error']:.1e}, fp16 weights {measured['fp16_error']:.1e}")
+    assert measured["fp32_error"] < PARITY
+    assert measured["weights"] == ("fp16" if measured["fp16_error"] < HALF_ERROR else "fp32")
+
+
+@pytest.mark.parametrize("role", ROLES[:3])
+def test_the_files_of_a_bundle_equal_torch(tiny_bundle: Bundle, nets: dict[str, Any], role: str) -> None:
+    error = worst_error(nets[role], nets[role], tiny_bundle.path(role))
+    measured = tiny_bundle.manifest.measured["parity"][role]
+    print(f"{role}: {error:.1e}")
+    assert error == pytest.approx(measured["fp16_error" if measured["weights"] == "fp16" else "fp32_error"], rel=0.05)
+    assert error < HALF_ERROR
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7, 64])
+def test_the_decoder_takes_any_number_of_frames(tiny_bundle: Bundle, nets: dict[str, Any], frames: int) -> None:
+    inputs = nets["decoder"].example(torch.Generator().manual_seed(3), frames)
+    ours = run(tiny_bundle.path("decoder"), {name: tensor.numpy() for name, tensor in inputs.items()})
+    with torch.no_grad():
+        theirs = nets["decoder"](**inputs)
+    assert [a.shape for a in ours] == [tuple(b.shape) for b in theirs]
+    assert max(relative_error(a, b.numpy()) for a, b in zip(ours, theirs, strict=True)) < HALF_ERROR
+
+
+def test_the_emotion_shift_adds_its_directions_by_the_dials(tiny_bundle: Bundle) -> None:
+    channels = tiny_bundle.manifest.latent_channels
+    latents = np.random.default_rng(0).standard_normal((1, channels, 5)).astype(np.float32)
+
+    def moved(*delta: float) -> Any:
+        return run(tiny_bundle.path("emotion"), {"latents": latents, "delta": np.array([delta], np.float32)})[0]
+
+    np.testing.assert_array_equal(moved(0, 0, 0, 0), latents)
+    np.testing.assert_allclose(moved(1, 0, 0, 0) + moved(0, 0.5, 0, 0) - latents, moved(1, 0.5, 0, 0), atol=1e-5)
+    shift = moved(0, 0, 1, 0) - latents
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[..., :1], shift.shape), atol=1e-6)
+    assert np.abs(shift).max() > 0
+
+
+@pytest.fixture
+def tiny_decoder(tmp_path: Path) -> tuple[StreamingDecoder, Path]:
+    """A decoder net as ONNX with whole weights."""
+    torch.manual_seed(0)
+    net, path = StreamingDecoder(Decoder(Recipe.tiny().codec)).eval(), tmp_path / "decoder.onnx"
+    export(net, net.example(torch.Generator().manual_seed(0)), net.outputs, path, {"latents": {2: "frames"}})
+    return net, path
+
+
+def test_halved_weights_are_half_the_file_and_near(tiny_decoder: tuple[StreamingDecoder, Path]) -> None:
+    net, path = tiny_decoder
+    whole, size = worst_error(net, net, path), path.stat().st_size
+    halve(path)
+    error = worst_error(net, net, path)
+    print(f"whole {whole:.1e}, half {error:.1e}, {path.stat().st_size / size:.2f} of the size")
+    assert whole < PARITY
+    assert error < HALF_ERROR
+    assert path.stat().st_size < 0.65 * size
+    large = [w for w in onnx.load(path).graph.initializer if np.prod(w.dims) >= 1024]
+    assert large
+    assert all(w.data_type != onnx.TensorProto.FLOAT for w in large)
+
+
+def test_a_net_whose_onnx_says_nonsense_is_seen(tiny_bundle: Bundle) -> None:
+    nonsense = EmotionShift(torch.full((4, tiny_bundle.manifest.latent_channels), float("nan")))
+    assert np.isnan(worst_error(nonsense, nonsense, tiny_bundle.path("emotion")))
+
+
+def test_weights_too_large_for_half_stay_whole(tmp_path: Path) -> None:
+    net = EmotionShift(torch.full((4, 300), 1e5))
+    with np.errstate(over="ignore"):
+        said = export_checked(net, tmp_path / "emotion.onnx", {"latents": {2: "frames"}})
+    assert said["weights"] == "fp32"
+    assert worst_error(net, net, tmp_path / "emotion.onnx") < PARITY
+    assert [path.name for path in tmp_path.iterdir()] == ["emotion.onnx"]
+
+
+def test_relative_error() -> None:
+    one = np.ones(4, np.float32)
+    assert relative_error(one, one) == 0
+    assert relative_error(1.5 * one, one) == pytest.approx(0.5)
+    assert np.isnan(relative_error(np.full(4, np.nan, np.float32), one))
+
+
+@pytest.mark.filterwarnings("ignore:# The axis name")  # ids and mask share their axis, which is meant
+def test_sentence_encoder_in_int8(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, path = SentenceEncoder(200, 40, 64, 2, 4, 128).eval(), tmp_path / "text.onnx"
+    ids = torch.tensor([[1, 5, 9, 2]])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    export(net, inputs, ["sentence_embedding"], path, {name: {1: "tokens"} for name in inputs})
+    longer = {"input_ids": torch.arange(30)[None], "attention_mask": torch.ones(1, 30, dtype=torch.int64)}
+    with torch.no_grad():
+        reference = net(**longer).numpy()
+    whole = relative_error(run(path, {name: t.numpy() for name, t in longer.items()})[0], reference)
+    before = sha256(path)
+    quantize(path)
+    eighth = relative_error(run(path, {name: t.numpy() for name, t in longer.items()})[0], reference)
+    print(f"whole {whole:.1e}, int8 {eighth:.1e}")
+    assert sha256(path) != before
+    assert whole < PARITY
+    assert eighth < 0.05
+
+
+@torch.no_grad()
+def test_sentence_encoder_does_not_hear_padding() -> None:
+    net = SentenceEncoder(200, 40, 64, 2, 4, 128).eval()
+    ids, mask = torch.tensor([[1, 5, 9, 2, 0, 0]]), torch.tensor([[1, 1, 1, 1, 0, 0]])
+    alone = net(ids[:, :4], mask[:, :4])
+    torch.testing.assert_close(net(ids, mask), alone, atol=1e-6, rtol=1e-5)
+    assert alone.norm() == pytest.approx(1, abs=1e-5)
