@@ -26,27 +26,30 @@ class SpectralDistance(nn.Module):
             weight = 0.5 / len(bins) + 0.5 * warped / warped.sum()
             self.register_buffer(f"weight_{size}", weight[:, None], persistent=False)
 
-    def spectra(self, sound: Tensor) -> list[Tensor]:
+    def spectra(self, sound: Tensor, windows: tuple[int, ...]) -> list[Tensor]:
         """Magnitudes of (S, N) signals, one tensor (S, bins, frames) a window, scaled so that white noise is flat."""
         found = []
-        for size in self.windows:
+        for size in windows:
             window = getattr(self, f"hann_{size}")
-            stft = torch.stft(sound, size, size // 3, window=window, center=False, return_complex=True)
+            stft = torch.stft(sound, size, size // 2, window=window, center=False, return_complex=True)
             power = stft.real.square() + stft.imag.square()
             found.append((power + 1e-12).sqrt() / window.square().sum().sqrt())
         return found
 
-    def between(self, a: list[Tensor], b: list[Tensor], level: list[Tensor]) -> Tensor:
+    def between(self, a: list[Tensor], b: list[Tensor], level: list[Tensor], windows: tuple[int, ...]) -> Tensor:
         """Mean distance; `level` (S, 1, 1) a window normalises the linear part, so that soft sounds count as much."""
         total = a[0].new_zeros(())
-        for size, p, q, scale in zip(self.windows, a, b, level, strict=True):
+        for size, p, q, scale in zip(windows, a, b, level, strict=True):
             log = ((p + LOG_FLOOR * scale).log() - (q + LOG_FLOOR * scale).log()).abs()
             linear = (p - q).abs() / scale
             total = total + ((log + linear).mean(2, keepdim=True) * getattr(self, f"weight_{size}")).sum((1, 2)).mean()
-        return total / len(self.windows)
+        return total / len(windows)
 
-    def energy(self, target: Tensor, draw: Tensor, other: Tensor) -> Tensor:
-        """The energy distance of two draws (S, N) from the target (S, N)."""
-        x, y, z = self.spectra(target), self.spectra(draw), self.spectra(other)
+    def energy(self, target: Tensor, draw: Tensor, other: Tensor, windows: tuple[int, ...] | None = None) -> Tensor:
+        """The energy distance of two draws (S, N) from the target (S, N), at some of the windows or at all."""
+        chosen = self.windows if windows is None else windows
+        x, y, z = (self.spectra(sound, chosen) for sound in (target, draw, other))
         level = [p.mean((1, 2), keepdim=True) + 1e-4 for p in x]
-        return self.between(x, y, level) + self.between(x, z, level) - self.between(y, z, level)
+        return (
+            self.between(x, y, level, chosen) + self.between(x, z, level, chosen) - self.between(y, z, level, chosen)
+        )

@@ -17,12 +17,13 @@ from engine.errors import AeoliaError
 from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
 from models import checkpoint
+from models.analysis import Analysis, analysis_loss
 from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
 from models.corpus import Corpus, embed_captions, encode_all, features_of, open_corpus
 from models.denoiser import Denoiser, DenoiserConfig
 from models.diffusion import Conditions, teacher_loss
 from models.distill import distillation_loss
-from models.spectral import SpectralDistance
+from models.spectral import WINDOWS, SpectralDistance
 from models.synthesis import Synthesis
 from models.train import Average, Schedule, train
 
@@ -33,15 +34,18 @@ class Recipe:
 
     codec: CodecConfig = CodecConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
-    encoder_schedule: Schedule = Schedule(steps=2400, rate=1.5e-3)
-    decoder_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
-    teacher_schedule: Schedule = Schedule(steps=12000, rate=5e-4)
-    student_schedule: Schedule = Schedule(steps=6000, rate=2e-4)
+    encoder_schedule: Schedule = Schedule(steps=1600, rate=1.5e-3)
+    decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
+    teacher_schedule: Schedule = Schedule(steps=8500, rate=6e-4)
+    student_schedule: Schedule = Schedule(steps=4000, rate=3e-4)
     encoder_batch: int = 16
     encoder_frames: int = 64
     decoder_batch: int = 8
     decoder_frames: int = 28
     decoder_context: int = 40
+    decoder_analysis: int = 1000
+    """Steps of the decoder towards the analysis of the sound, before those by the energy distance."""
+
     teacher_batch: int = 16
     student_batch: int = 16
     student_grid: int = 32
@@ -53,7 +57,7 @@ class Recipe:
         return cls(
             CodecConfig(8, 32, 1, 32, 2, 2),
             DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, few,
+            few, few, few, few, decoder_analysis=4,
             encoder_batch=2, encoder_frames=16, decoder_batch=2, decoder_frames=6, decoder_context=4,
             teacher_batch=4, student_batch=4, student_grid=8,
         )  # fmt: skip
@@ -127,6 +131,13 @@ def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(high, (count,), generator=generator)
 
 
+def cut(corpus: Corpus, sound: int, sample: int, hops: int) -> Tensor:
+    """(2, hops * HOP) samples from `sample` on; silence where the sound has none."""
+    piece = corpus.sounds[sound, :, max(sample, 0) : sample + hops * HOP].astype(np.float32) / 32768
+    found = torch.from_numpy(piece)
+    return nn.functional.pad(found, (max(-sample, 0), hops * HOP - found.shape[1] - max(-sample, 0)))
+
+
 def train_encoder(work: Work) -> None:
     """Fits the feature statistics, then the feature autoencoder."""
     recipe, corpus = work.recipe, open_corpus(work.data)
@@ -155,7 +166,8 @@ def train_encoder(work: Work) -> None:
 def train_decoder(work: Work) -> None:
     """The decoder alone, on latents of the trained encoder, by the energy distance of two draws."""
     recipe, corpus = work.recipe, open_corpus(work.data)
-    latents, net, synthesis, distance = work.latents(corpus), Decoder(recipe.codec), Synthesis(), SpectralDistance()
+    latents, net = work.latents(corpus), Decoder(recipe.codec)
+    synthesis, distance, analysis = Synthesis(), SpectralDistance(), Analysis()
     lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise / 2
 
     def loss(generator: torch.Generator, step: int) -> Tensor:
@@ -163,24 +175,22 @@ def train_decoder(work: Work) -> None:
         starts = draw(latents.shape[2] - lead - frames + 1, recipe.decoder_batch, generator).tolist()
         given = torch.stack([latents[r, :, s : s + lead + frames] for r, s in zip(rows, starts, strict=True)])
         given = given + noise * torch.randn(given.shape, generator=generator)
-        first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
-        target = torch.stack(
-            [
-                torch.from_numpy(corpus.sounds[r, :, n : n + frames * HOP].astype("float32")) / 32768
-                for r, n in zip(rows, first, strict=True)
-            ]
-        )
         heard = slice(lead - 1, None)  # one frame more: the first hop has no tail before it
         tone, gain, coherence = (a[:, heard] for a in net(given, *net.state(len(rows)))[:3])
+        first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
+        around = torch.stack([cut(corpus, r, n - 3 * HOP, frames + 5) for r, n in zip(rows, first, strict=True)])
+        if step < recipe.decoder_analysis:
+            return analysis_loss(tone, gain, analysis(around))
+        target = around[..., 3 * HOP : -2 * HOP]
         draws = [
             synthesis(tone, gain, coherence, synthesis.draw(len(rows), frames + 1, generator))[..., HOP:]
             for _ in range(2)
         ]
         sides = [target, *draws]
-        if step % 2:  # middle and side instead of left and right: width matters as much
+        if step // 2 % 2:  # middle and side instead of left and right: width matters as much
             sides = [torch.stack([s.mean(1), (s[:, 0] - s[:, 1]) / 2], 1) for s in sides]
-        energy: Tensor = distance.energy(*(s.flatten(0, 1) for s in sides))
-        return energy
+        x, y, z = (s.flatten(0, 1) for s in sides)
+        return distance.energy(x, y, z, windows=WINDOWS[step % 2 :: 2])
 
     meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance"}
     train(net, loss, recipe.decoder_schedule, work.path("decoder"), meta)
