@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from engine.bundle import Bundle
 from engine.player import Request
+from engine.priority import GENERATOR_NICE, prefer_this_thread
 from engine.sampler import sample
 from engine.text import TextEncoder
 from engine.voice import Float
@@ -75,6 +76,7 @@ class _Worker(threading.Thread):
         self._load, self._now_ns = load, now_ns
 
     def run(self) -> None:
+        prefer_this_thread(GENERATOR_NICE)
         try:
             make = self.make or self._load()
             with self.changed:

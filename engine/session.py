@@ -6,10 +6,8 @@ a sound device that went away. Posting threads reach the callback through its co
 through two queues. Only this file knows of threads: all that decides how it sounds is in `engine.stream`.
 """
 
-import contextlib
 import gc
 import logging
-import os
 import sys
 import threading
 import time
@@ -24,7 +22,7 @@ import onnxruntime
 
 from engine.audio import Output, open_output
 from engine.bundle import Bundle, providers
-from engine.callback import SMOOTHING_MS, CallbackState, Slot
+from engine.callback import SMOOTHING_MS, CallbackState, Meters, Slot
 from engine.clock import SampleClock, monotonic_of
 from engine.control import Event, EventQueue, Values, check
 from engine.errors import AeoliaError
@@ -32,19 +30,21 @@ from engine.generator import Generator, Make, sampler_of
 from engine.journal import END, FORMAT, GATE, SPLICE, Header, JournalWriter, checksums
 from engine.offline import SLOTS, hop_before, set_all
 from engine.params import BY_ADDRESS, VOICES, Args, Latency
+from engine.priority import RENDER_NICE, prefer_this_thread
 from engine.record import Recorder
 from engine.stats import Load, Onsets, Snapshot
 from engine.stream import RESUME, RESUMING, Stream, nets_of
 from engine.voice import Float
 
-DEFAULT_LEAD_FRAMES: Final = 1024
+DEFAULT_LEAD_FRAMES: Final = 1536
 """Sound kept ready ahead of the sound card, at least: what the render thread may oversleep and still be in time."""
+LEAD_STEP_FRAMES: Final = 512
+"""How much more is kept ready after the sound card found nothing; as much less again after LEAD_CALM_S without."""
+MOST_LEAD_FRAMES: Final = 6144
+LEAD_CALM_S: Final = 600.0
 SWITCH_INTERVAL_S: Final = 0.0002
 """How soon Python threads take turns. With the usual 5 ms, one busy thread starves the render thread for whole blocks;
 the cost is about a percent of throughput."""
-
-RENDER_NICE: Final = -15
-"""The render thread's nice value where it may be had."""
 
 _KEEP_S: Final = 0.05
 _REOPEN_S: Final = 1.0
@@ -61,7 +61,8 @@ class Session:
     `kill_generator`: any thread; `start` and `stop`: one thread, once each.
 
     `device` as in `engine.audio.open_output`; `journal` is where the performance is written to, a new file; `seed`
-    makes all noise but that of the sampler, which is the parameter `/generator/seed`. `load` makes the generator's
+    makes all noise but that of the sampler, which is the parameter `/generator/seed`; `lead_frames` of sound are kept
+    ready ahead of the device, more where that turns out not to be enough. `load` makes the generator's
     function on the generator's thread. AeoliaError for a device, a rate or a journal that can't be had.
     """
 
@@ -85,8 +86,11 @@ class Session:
             raise AeoliaError(f"sample rate {rate_hz} Hz: bundle {manifest.name} plays at {self.rate_hz} Hz")
         self._bundle, self._values, self._seed = bundle, values, seed
         self._device, self._block, self._channels = device, block, channels
-        self._hop, self._lead = manifest.hop_samples, max(lead_frames, block)
-        self.state = CallbackState(self.rate_hz, block, channels, ring_frames=self._lead + 2 * self._hop + 2 * block)
+        self._hop, self._least_lead = manifest.hop_samples, max(lead_frames, block)
+        self._lead, self._most_lead = self._least_lead, max(self._least_lead, MOST_LEAD_FRAMES)
+        self._empty_reads, self._calm_since = 0, 0
+        ring_frames = self._most_lead + 2 * self._hop + 2 * block
+        self.state = CallbackState(self.rate_hz, block, channels, ring_frames=ring_frames)
         self._output: Output = open_output(device, self.rate_hz, block, channels, self.state)
         header = Header(
             format=FORMAT,
@@ -285,7 +289,7 @@ class Session:
     # -- render thread -------------------------------------------------------------------------------------------------
 
     def _render(self) -> None:
-        _prefer_this_thread()
+        prefer_this_thread(RENDER_NICE)
         hop_s = self._hop / self.rate_hz
         while not self._stopping.is_set():
             ahead = self.state.fill() - self._lead
@@ -305,6 +309,7 @@ class Session:
         meters = self.state.snapshot()
         if meters.position:
             self._clock.update(meters.position, meters.time_ns)
+        self._adapt_lead(meters)
         position = self._stream.position
         put_out_at = position + meters.empty_frames
         with self._posting:
@@ -333,6 +338,16 @@ class Session:
             self._sounding.set()
         work_ns = time.thread_time_ns() - worked_ns + self._generator.busy_ns - busy_ns
         self._work.add(max(work_ns, 0) / 1e9, self._hop / self.rate_hz)
+
+    def _adapt_lead(self, meters: Meters) -> None:
+        """More sound ahead on a machine that turns out to be busy, less when it has long been calm."""
+        if meters.empty_reads > self._empty_reads:
+            self._lead = min(self._lead + LEAD_STEP_FRAMES, self._most_lead)
+        elif meters.position - self._calm_since < LEAD_CALM_S * self.rate_hz:
+            return
+        else:
+            self._lead = max(self._lead - LEAD_STEP_FRAMES, self._least_lead)
+        self._empty_reads, self._calm_since = meters.empty_reads, meters.position
 
     def _apply(self, event: Event, position: int, put_out_at: int) -> bool:
         """Applies an event to the stream at its present position; whether it is one of new words."""
@@ -418,10 +433,3 @@ class Session:
             return
         _log.warning("the sound device was lost and is open again: %s", output.name)
         self._output, self._device_problem = output, None
-
-
-def _prefer_this_thread() -> None:
-    """Lets this thread go before other programs where the system allows it (Linux, as root or with a nice limit)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), RENDER_NICE)

@@ -251,6 +251,31 @@ def test_a_fault_in_a_hop_does_not_end_the_sound(open_session: Callable[..., Ses
     assert session.snapshot().faults == 1
 
 
+def test_a_stall_is_counted_and_then_more_is_kept_ready(open_session: Callable[..., Session]) -> None:
+    session = sounding(open_session(lead_frames=1024))
+    lead_ms = max(session.readings()["/meter/lead"][0] for _ in range(100))
+    hop, stalled = session._stream.hop, threading.Event()
+
+    def stalls() -> Float:
+        if not stalled.is_set():
+            until(lambda: session.snapshot().meters.empty_reads > 0)
+            stalled.set()
+        return hop()
+
+    session._stream.hop = stalls  # type: ignore[method-assign]
+    assert stalled.wait(BOUND_S)
+    until(lambda: session.readings()["/meter/lead"][0] > lead_ms)
+
+
+def test_a_device_that_goes_away_is_opened_again(open_session: Callable[..., Session]) -> None:
+    session = sounding(open_session())
+    session._output.stop()
+    frame = session.snapshot().meters.position
+    at_frame(session, frame + 24_000)
+    assert session.snapshot().problems == ()
+    until(lambda: max(session.snapshot().meters.rms) > 1e-3)
+
+
 def test_recording_is_what_was_heard(open_session: Callable[..., Session], tmp_path: Path) -> None:
     import soundfile
 
