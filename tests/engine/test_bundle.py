@@ -193,7 +193,7 @@ paths = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(paths, json_values), min_size=1, max_size=2), st.data())
 def test_any_change_is_refused_or_understood(
     tmp_path: Path, changes: list[tuple[tuple[str, ...], Any]], data: st.DataObject

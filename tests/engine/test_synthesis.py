@@ -59,7 +59,7 @@ def decibels(ratio: float) -> float:
     return 10 * float(np.log10(ratio))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 2**40))
 def test_hop_by_hop_equals_in_one_go(groups: list[int], position: int) -> None:
     whole = amplitudes(sum(groups))
