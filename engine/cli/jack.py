@@ -6,6 +6,7 @@ clock of `time.monotonic_ns`. The API is https://jackaudio.org/api/.
 
 import ctypes
 import ctypes.util
+import functools
 import os
 import shutil
 import subprocess
@@ -18,13 +19,28 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
+from numba import carray, cfunc  # type: ignore[attr-defined]  # documented, not listed as exported
 from numpy.typing import NDArray
 
+from engine import kernel
 from engine.errors import AeoliaError
 
 START_S: Final = 10.0
 """How long a server may take to start, and a program to show its ports."""
 
+CAPACITY_S: Final = 300
+
+_END, _BASE, _TOTAL, _CAPACITY, _CHANNELS, _CLIENT, _PORTS, _HEAD = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    8,
+    72,
+)  # words of the capture's state
+_KEPT: list[Any] = []  # what compiled code points to
 _NO_START_SERVER, _IS_INPUT, _IS_OUTPUT = 1, 1, 2
 _AUDIO: Final = b"32 bit float mono audio"
 _PROCESS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p)
@@ -131,8 +147,8 @@ class Heard:
 
 
 class Capture:
-    """A client that keeps everything its inputs hear, with its time. Python runs in the client's thread: use it in a
-    process other than the one that is listened to. As a context, it closes itself.
+    """A client that keeps everything its inputs hear, with its time, up to CAPACITY_S between two calls of `take`. What
+    JACK's thread runs is compiled: nothing that Python does makes it miss a block. As a context, it closes itself.
     """
 
     def __init__(self, name: str = "aeolia-ear", channels: int = 2) -> None:
@@ -146,11 +162,14 @@ class Capture:
             self._jack.jack_port_register(self._client, f"in_{k + 1}".encode(), _AUDIO, _IS_INPUT, 0)
             for k in range(channels)
         ]
-        self._arrived = threading.Condition()
-        self._count = 0
-        self._blocks: list[tuple[int, list[bytes]]] = []
-        self._callback = _PROCESS(self._process)  # must live as long as the client
-        self._jack.jack_set_process_callback(self._client, self._callback, None)
+        capacity = CAPACITY_S * self.rate_hz // 8192 * 8192  # a multiple of any block
+        self._words = np.zeros(_HEAD + (channels + 1) * capacity // 2, np.int64)
+        self._rows = self._words[_HEAD:].view(np.float32).reshape(channels + 1, capacity)
+        self._words[_TOTAL], self._words[_CAPACITY], self._words[_CHANNELS] = len(self._words), capacity, channels
+        self._words[_CLIENT], self._words[_BASE] = self._client, -1
+        self._words[_PORTS : _PORTS + channels] = self._ports
+        self._read = 0
+        self._jack.jack_set_process_callback(self._client, listener(), self._words.ctypes.data)
         self._jack.jack_activate(self._client)
 
     def __enter__(self) -> Self:
@@ -166,9 +185,9 @@ class Capture:
         self._jack.jack_deactivate(self._client)
         self._jack.jack_client_close(self._client)
 
-    def listen_to_program(self) -> list[str]:
+    def listen_to_program(self, within_s: float = START_S) -> list[str]:
         """Connects the inputs to the first program that plays; returns its ports. AeoliaError when none comes."""
-        end_s = time.monotonic() + START_S
+        end_s = time.monotonic() + within_s
         while time.monotonic() < end_s:
             ports = [p for p in self.ports(_IS_OUTPUT) if not p.startswith("system:")]
             if len(ports) >= len(self._ports):
@@ -176,7 +195,7 @@ class Capture:
                     self._jack.jack_connect(self._client, port.encode(), self._jack.jack_port_name(own))
                 return ports[: len(self._ports)]
             time.sleep(0.002)
-        raise AeoliaError(f"JACK: no program shows {len(self._ports)} outputs within {START_S:g} s")
+        raise AeoliaError(f"JACK: no program shows {len(self._ports)} outputs within {within_s:g} s")
 
     def ports(self, flags: int) -> list[str]:
         """The names of the audio ports that have these flags."""
@@ -188,37 +207,63 @@ class Capture:
             self._jack.jack_free(found)
         return names
 
-    def _process(self, frames: int, _: int | None) -> int:
-        """JACK's thread: keep one block of each input."""
-        at = self._jack.jack_last_frame_time(self._client)
-        block = [ctypes.string_at(self._jack.jack_port_get_buffer(port, frames), 4 * frames) for port in self._ports]
-        with self._arrived:
-            self._blocks.append((at, block))
-            self._count += frames
-            self._arrived.notify_all()
-        return 0
-
     def hear(self, seconds: float) -> None:
         """Returns when so much more was heard. AeoliaError when the server falls silent."""
-        with self._arrived:
-            enough = self._count + round(seconds * self.rate_hz)
-            if not self._arrived.wait_for(lambda: self._count >= enough, 2 * seconds + START_S):
+        enough = kernel.load(self._words, _END) + round(seconds * self.rate_hz)
+        give_up_s, pause = time.monotonic() + 2 * seconds + START_S, threading.Event()
+        while kernel.load(self._words, _END) < enough:
+            if time.monotonic() > give_up_s:
                 raise AeoliaError("JACK server: has stopped")
+            pause.wait(0.003)
 
     def take(self) -> Heard:
         """Everything that was heard since the last call."""
-        with self._arrived:
-            blocks, self._blocks = self._blocks, []
-        if not blocks:
-            empty = np.zeros((0, len(self._ports)), np.float32)
-            return Heard(empty, np.zeros(0, bool), time.monotonic_ns(), self.rate_hz)
-        first, last = blocks[0][0], blocks[-1][0]
-        frames = len(blocks[0][1][0]) // 4
-        sound = np.zeros((last - first + frames, len(self._ports)), np.float32)
-        listened = np.zeros(len(sound), bool)
-        for at, block in blocks:
-            listened[at - first : at - first + frames] = True
-            sound[at - first : at - first + frames] = np.stack([np.frombuffer(b, np.float32) for b in block], axis=1)
-        start_us = self._jack.jack_frames_to_time(self._client, last) - round((last - first) * 1e6 / self.rate_hz)
+        end = int(kernel.load(self._words, _END))
+        capacity, frames = self._rows.shape[1], end - self._read
+        if frames > capacity:
+            raise AeoliaError(
+                f"JACK capture: {frames / self.rate_hz:.0f} s were heard, at most {CAPACITY_S} s are kept"
+            )
+        first = self._read % capacity
+        parts = [self._rows[:, first : first + frames], self._rows[:, : max(0, first + frames - capacity)]]
+        rows = np.concatenate(parts, axis=1)
+        for part in parts:
+            part[:] = 0.0
+        start_us = self._jack.jack_frames_to_time(self._client, (int(self._words[_BASE]) + self._read) % 2**32)
         offset_ns = time.monotonic_ns() - self._jack.jack_get_time() * 1000
-        return Heard(sound, listened, start_us * 1000 + offset_ns, self.rate_hz)
+        self._read = end
+        return Heard(rows[:-1].T.copy(), rows[-1] > 0, start_us * 1000 + offset_ns, self.rate_hz)
+
+
+@functools.cache
+def listener() -> Any:
+    """The process callback, compiled once: copies each block of the inputs to its place by JACK's frame time, and marks
+    the row after the last channel where it did.
+    """
+    jack = library()
+    get_buffer = ctypes.cast(
+        jack.jack_port_get_buffer, ctypes.CFUNCTYPE(ctypes.POINTER(ctypes.c_float), ctypes.c_int64, ctypes.c_uint32)
+    )
+    frame_time = ctypes.cast(jack.jack_last_frame_time, ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_int64))
+
+    def listen(frames: Any, argument: Any) -> int:
+        head = carray(argument, _HEAD, np.int64)
+        words = carray(argument, head[_TOTAL], np.int64)
+        capacity, channels = words[_CAPACITY], words[_CHANNELS]
+        rows = words[_HEAD:].view(np.float32)
+        now = np.int64(frame_time(words[_CLIENT]))
+        if words[_BASE] < 0:
+            words[_BASE] = now
+        at = now - words[_BASE]
+        place = at % capacity
+        for channel in range(channels):
+            heard = carray(get_buffer(words[_PORTS + channel], frames), (frames,))
+            for k in range(frames):
+                rows[channel * capacity + place + k] = heard[k]
+        rows[channels * capacity + place : channels * capacity + place + frames] = 1.0
+        kernel.store(words, _END, at + frames)
+        return 0
+
+    compiled: Any = cfunc("int32(uint32, voidptr)")(listen)
+    _KEPT.append((compiled, get_buffer, frame_time))
+    return ctypes.cast(compiled.address, _PROCESS)

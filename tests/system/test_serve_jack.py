@@ -27,6 +27,8 @@ from engine.midi import JACK
 
 RATE, BLOCK = 48_000, 256
 BOUND_S = 30.0
+STARTED_S = 90.0
+"""The first start after an installation compiles the callback."""
 PLAYED_S = 60.0
 MISSING = [program for program in ("jackd", "oscsend") if shutil.which(program) is None]
 
@@ -170,7 +172,7 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performanc
 
 def play(serve: "subprocess.Popen[str]", ear: Capture, environment: dict[str, str], folder: Path) -> Performance:
     """The performance, step by step; the time between steps is counted in what is heard."""
-    ear.listen_to_program()
+    ear.listen_to_program(STARTED_S)
     assert serve.stdout is not None
     ready = serve.stdout.readline()
     assert ready.startswith("ready"), (folder / "stderr").read_text()
