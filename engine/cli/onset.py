@@ -63,15 +63,16 @@ def sound_onset(sound: NDArray[np.float32], sent: int, rate_hz: int) -> Ramp:
 
 
 def band_levels(sound: NDArray[np.float32], rate_hz: int) -> Float:
-    """(N, channels) to (T, BANDS): power in bands from 60 Hz to 20 kHz, a window each HOP.
+    """(N, channels) to (T, BANDS): loudness in bands from 60 Hz to 20 kHz, a window each HOP.
 
-    Power, because a crossfade that keeps the loudness is a straight line in it, and no other measure of level has that.
+    Loudness is the power to the 0.3 (Stevens 1957): what is heard, and steady where the power of a texture is not. Its
+    price: of a slow crossfade between sounds with no band in common, the start is found early, by 45 ms in 128 ms.
     """
     mono = sound.astype(np.float64).sum(axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(mono, WINDOW)[::HOP]
     power = np.abs(np.fft.rfft(windows * np.hanning(WINDOW))) ** 2
     edges = np.unique(np.round(np.geomspace(60, min(20_000, rate_hz / 2), BANDS + 1) / rate_hz * WINDOW).astype(int))
-    return np.asarray(np.add.reduceat(power, edges[:-1], axis=1))
+    return np.asarray(np.add.reduceat(power, edges[:-1], axis=1) ** 0.3)
 
 
 def fit(feature: Float, sent: float, *, scale: float, offset: float, longest: int, within: int) -> Ramp:

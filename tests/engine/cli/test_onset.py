@@ -33,15 +33,15 @@ def test_a_pan_is_found_within_half_a_millisecond(late_ms: float) -> None:
 
 
 @pytest.mark.parametrize("late_ms", [20, 80, 200])
-@pytest.mark.parametrize("length_ms", [21, 128])
-def test_a_change_of_timbre_is_found_within_ten_milliseconds(late_ms: float, length_ms: float) -> None:
+@pytest.mark.parametrize(("length_ms", "early_ms"), [(21, 10), (128, 45)])
+def test_a_change_of_timbre_is_found(late_ms: int, length_ms: int, early_ms: int) -> None:
     frames, sent = round(1.8 * RATE), round(0.6 * RATE)
     change, length = sent + late_ms * RATE // 1000, length_ms * RATE // 1000
     part = ramp(frames, change, length)
     mono = np.sqrt(1 - part) * noise(2, 60, 400, frames) + np.sqrt(part) * noise(3, 3000, 9000, frames)
     found = sound_onset(np.stack([mono, mono], 1).astype(np.float32), sent, RATE)
-    assert (found.start - change) / RATE * 1000 == pytest.approx(0, abs=10)
-    assert found.clearness > 2
+    assert -early_ms <= (found.start - change) / RATE * 1000 <= 2
+    assert found.clearness > 8
 
 
 def test_no_change_is_not_clear() -> None:
