@@ -37,7 +37,7 @@ class Recipe:
     encoder_schedule: Schedule = Schedule(steps=1600, rate=1.5e-3)
     decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
     teacher_schedule: Schedule = Schedule(steps=8500, rate=6e-4)
-    student_schedule: Schedule = Schedule(steps=4000, rate=3e-4)
+    student_schedule: Schedule = Schedule(steps=3600, rate=3e-4)
     encoder_batch: int = 16
     encoder_frames: int = 64
     decoder_batch: int = 8
