@@ -80,8 +80,12 @@ class Journal:
 
     @property
     def end(self) -> int:
-        """The sample at which it ends: the one of `/end`, or of the last event where it broke off."""
-        return self.events[-1].sample if self.events else 0
+        """The sample at which it ends: the one of `/end`, or of the last event where it broke off.
+
+        What was made ahead of the sound card may be noted for later samples than `/end`: it was never heard.
+        """
+        ends = (event.sample for event in reversed(self.events) if event.address == END)
+        return next(ends, self.events[-1].sample if self.events else 0)
 
 
 def checksums(bundle: Bundle) -> dict[str, str]:
