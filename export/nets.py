@@ -58,7 +58,8 @@ class StreamingDecoder(nn.Module):
         """Random latents after a random state."""
         before, past = self.net.state()
         latents = torch.randn(1, self.net.config.latent_channels, frames, generator=generator)
-        return {"latents": latents, "before": torch.randn_like(before), "past": torch.randn_like(past)}
+        before, past = (torch.randn(state.shape, generator=generator) for state in (before, past))
+        return {"latents": latents, "before": before, "past": past}
 
 
 class FeatureEncoder(nn.Module):

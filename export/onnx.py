@@ -1,4 +1,4 @@
-"""torch to ONNX: one function to export, two to make it smaller, one to measure what that cost."""
+"""torch to ONNX: one function to export, three to make it smaller, one to measure what that cost."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import Tensor, nn
 
 from engine.bundle import onnx_session
@@ -73,6 +74,17 @@ def halve(path: Path) -> None:
     model.graph.node.extend(nodes)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def block_int8(path: Path) -> None:
+    """Replaces the ONNX file by one whose matrix products have int8 weights, scaled in blocks of 32 inputs.
+
+    The activations are quantised row by row (MatMulNBits, accuracy level 4), so that frames don't depend on how many
+    are computed at a time. A product with one row is bound by memory: a quarter of the bytes makes it twice as fast.
+    """
+    quantiser = MatMulNBitsQuantizer(onnx.load(path), bits=8, block_size=32, is_symmetric=True, accuracy_level=4)
+    quantiser.process()
+    quantiser.model.save_model_to_file(str(path))
 
 
 def run(path: Path, inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:

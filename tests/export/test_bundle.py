@@ -48,7 +48,7 @@ def test_nets_have_the_inputs_and_outputs_of_the_format(tiny_bundle: Bundle) -> 
 def quick(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Bundle) -> None:
     """The nets are those of the tiny bundle, not exported again."""
 
-    def copied(net: Any, path: Path, dynamic: Any) -> dict[str, str]:
+    def copied(net: Any, path: Path, dynamic: Any, smaller: Any) -> dict[str, str]:
         path.write_bytes((tiny_bundle.folder / path.name).read_bytes())
         return {"weights": "fp16"}
 

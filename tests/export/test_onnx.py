@@ -1,4 +1,4 @@
-"""Every net says in ONNX what it says in torch, with whole and with half weights."""
+"""Every net says in ONNX what it says in torch, with whole and with smaller weights."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from engine.bundle import Bundle, sha256
-from export.bundle import HALF_ERROR, PARITY, export_checked, worst_error
+from export.bundle import BLOCK_INT8, HALF, PARITY, Smaller, export_checked, worst_error
 from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
 from export.onnx import export, halve, quantize, relative_error, run
 from models.codec import Decoder
 from models.sentences import SentenceEncoder
 from models.stages import Recipe, Work
 
-ROLES = ("student", "decoder", "encoder", "emotion")
+SMALLER = {"student": HALF, "decoder": BLOCK_INT8, "encoder": HALF, "emotion": HALF}
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +29,22 @@ def nets(tiny_work: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", SMALLER)
 def test_what_the_manifest_says_was_measured(tiny_bundle: Bundle, role: str) -> None:
     measured = tiny_bundle.manifest.measured["parity"][role]
-    print(f"{role}: fp32 {measured['fp32_error']:.1e}, fp16 weights {measured['fp16_error']:.1e}")
+    smaller: Smaller = SMALLER[role]
+    print(f"{role}: fp32 {measured['fp32_error']:.1e}, {smaller.weights} weights {measured['smaller_error']:.1e}")
     assert measured["fp32_error"] < PARITY
-    assert measured["weights"] == ("fp16" if measured["fp16_error"] < HALF_ERROR else "fp32")
+    assert measured["weights"] == (smaller.weights if measured["smaller_error"] < smaller.error else "fp32")
 
 
-@pytest.mark.parametrize("role", ROLES[:3])
+@pytest.mark.parametrize("role", ["student", "decoder", "encoder"])
 def test_the_files_of_a_bundle_equal_torch(tiny_bundle: Bundle, nets: dict[str, Any], role: str) -> None:
     error = worst_error(nets[role], nets[role], tiny_bundle.path(role))
     measured = tiny_bundle.manifest.measured["parity"][role]
     print(f"{role}: {error:.1e}")
-    assert error == pytest.approx(measured["fp16_error" if measured["weights"] == "fp16" else "fp32_error"], rel=0.05)
-    assert error < HALF_ERROR
+    assert error == pytest.approx(measured["fp32_error" if measured["weights"] == "fp32" else "smaller_error"], rel=0.05)
+    assert error < SMALLER[role].error
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7, 64])
@@ -53,7 +54,7 @@ def test_the_decoder_takes_any_number_of_frames(tiny_bundle: Bundle, nets: dict[
     with torch.no_grad():
         theirs = nets["decoder"](**inputs)
     assert [a.shape for a in ours] == [tuple(b.shape) for b in theirs]
-    assert max(relative_error(a, b.numpy()) for a, b in zip(ours, theirs, strict=True)) < HALF_ERROR
+    assert max(relative_error(a, b.numpy()) for a, b in zip(ours, theirs, strict=True)) < BLOCK_INT8.error
 
 
 def test_the_emotion_shift_adds_its_directions_by_the_dials(tiny_bundle: Bundle) -> None:
@@ -86,7 +87,7 @@ def test_halved_weights_are_half_the_file_and_near(tiny_decoder: tuple[Streaming
     error = worst_error(net, net, path)
     print(f"whole {whole:.1e}, half {error:.1e}, {path.stat().st_size / size:.2f} of the size")
     assert whole < PARITY
-    assert error < HALF_ERROR
+    assert error < HALF.error
     assert path.stat().st_size < 0.65 * size
     large = [w for w in onnx.load(path).graph.initializer if np.prod(w.dims) >= 1024]
     assert large
