@@ -93,7 +93,8 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
         part, old = Path(temporary) / "new", Path(temporary) / "old"
         part.mkdir()
         for role, net in nets.items():
-            parity[role] = export_checked(net, part / f"{role}.onnx", free[role], BLOCK_INT8 if role == "decoder" else HALF)
+            smaller = BLOCK_INT8 if role == "decoder" else HALF
+            parity[role] = export_checked(net, part / f"{role}.onnx", free[role], smaller)
         for name in ("text.onnx", "tokenizer.json"):
             shutil.copyfile(words / name, part / name)
         names = {role: f"{role}.onnx" for role in ("text", *nets)} | {"tokenizer": "tokenizer.json"}

@@ -43,7 +43,8 @@ def test_the_files_of_a_bundle_equal_torch(tiny_bundle: Bundle, nets: dict[str, 
     error = worst_error(nets[role], nets[role], tiny_bundle.path(role))
     measured = tiny_bundle.manifest.measured["parity"][role]
     print(f"{role}: {error:.1e}")
-    assert error == pytest.approx(measured["fp32_error" if measured["weights"] == "fp32" else "smaller_error"], rel=0.05)
+    said = measured["fp32_error" if measured["weights"] == "fp32" else "smaller_error"]
+    assert error == pytest.approx(said, rel=0.05)
     assert error < SMALLER[role].error
 
 
