@@ -29,7 +29,9 @@ RATE, BLOCK = 48_000, 256
 BOUND_S = 30.0
 STARTED_S = 90.0
 """The first start after an installation compiles the callback."""
-PLAYED_S = 60.0
+PLAYED_S = 64.0
+"""A minute that is heard, and room for the blocks that the listener itself may miss on a busy machine."""
+HEARD_S = 60.0
 MISSING = [program for program in ("jackd", "oscsend") if shutil.which(program) is None]
 
 pytestmark = [
@@ -276,7 +278,7 @@ def test_sound_has_started_when_it_says_ready(performance: Performance) -> None:
 def test_a_minute_has_no_gap(performance: Performance) -> None:
     first, last = (performance.heard.frame_at(t) for t in (performance.ready_ns, performance.marks["end"]))
     minute = performance.cut(first + RATE // 2, last)  # when it says ready, sound is on its way to the card
-    assert len(minute) >= (PLAYED_S - 1) * RATE
+    assert len(minute) >= HEARD_S * RATE
     assert longest_silence(minute) < 16
     windows = minute[: len(minute) // 2400 * 2400].reshape(-1, 2400 * 2).astype(np.float64)
     assert 10 * np.log10((windows**2).mean(axis=1).min() + 1e-12) > -70
@@ -348,4 +350,4 @@ def test_the_journal_renders_to_the_same_bytes_twice(performance: Performance, t
     assert len(digests) == 1
     rendered, rate = soundfile.read(tmp_path / "one.wav", dtype="float32", always_2d=True)
     assert rate == RATE
-    assert len(rendered) >= (PLAYED_S - 2) * RATE
+    assert len(rendered) >= HEARD_S * RATE
