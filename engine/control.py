@@ -109,10 +109,14 @@ def check(address: str, args: Iterable[object]) -> Args:
     """The arguments of a parameter or command, coerced to its types (an integer to a float, 0/1 to a switch).
 
     Raises AeoliaError in one line with the address, the value and what is allowed: for an unknown address, a wrong
-    number or type of arguments, a value out of range, NaN and infinity.
+    number or type of arguments, a value out of range, NaN and infinity, words without a letter or digit.
     """
     if param := BY_ADDRESS.get(address):
-        return check_as(address, param.kinds, param.minimum, param.maximum, args)
+        checked = check_as(address, param.kinds, param.minimum, param.maximum, args)
+        for value in checked:
+            if isinstance(value, str) and not any(c.isalnum() for c in value):
+                raise AeoliaError(f"{address} {shown(value)}: must have at least one letter or digit")
+        return checked
     if command := COMMANDS_BY_ADDRESS.get(address):
         return check_as(address, command.kinds, command.minimum, command.maximum, args, command.optional)
     raise AeoliaError(f"address {shown(address)}: unknown; `aeolia params` lists all")

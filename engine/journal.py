@@ -116,7 +116,9 @@ def read_journal(path: str | Path) -> Journal:
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             lines = _lines(file, path)
-            number, first = next(lines, (1, ""))
+            number, first = next(lines, (0, ""))
+            if number == 0:
+                raise AeoliaError(f"journal {path}: is empty")
             header = _parsed(path, number, first, _header)
             events = [_parsed(path, number, line, _event) for number, line in lines]
     except OSError as error:

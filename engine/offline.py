@@ -40,6 +40,8 @@ SLOTS: Final[Mapping[str, Slot]] = MappingProxyType(
 )
 """What takes effect inside the audio callback."""
 
+MAX_REPLAY_S: Final = 86_400.0
+"""The longest performance that is made in one piece."""
 
 _BLOCK: Final = 256
 
@@ -147,9 +149,14 @@ def replay_blocks(nets: Nets, make: Make, journal: Journal) -> Iterator[Sound]:
 def replay(journal: Journal, bundle: Bundle, *, steps: int | None = None, progress: Progress | None = None) -> Sound:
     """A journal's performance in one piece, (N, channels) float32; with `steps`, sampled in so many steps throughout.
 
-    AeoliaError where the bundle is not the one that was played.
+    AeoliaError where the bundle is not the one that was played, and where the performance is longer than a day.
     """
     journal.header.check_bundle(bundle)
+    seconds = journal.end / journal.header.rate_hz
+    if seconds > MAX_REPLAY_S:
+        raise AeoliaError(
+            f"journal of {seconds:.0f} s, it ends at sample {journal.end}: must be at most {MAX_REPLAY_S:.0f} s"
+        )
     make = sampler_of(bundle)
 
     def finer(request: Request) -> NDArray[np.float32]:

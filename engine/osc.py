@@ -7,6 +7,7 @@ command thread reads a bounded queue that the listening thread writes. Subscribe
 import contextlib
 import ipaddress
 import logging
+import math
 import queue
 import selectors
 import socket
@@ -35,6 +36,8 @@ _RECEIVE_BYTES = 1 << 21
 _WAITING_COMMANDS = 16
 _SHOWN_ADDRESS = 255
 _ANSWERS = ("/done", "/fail")
+_LOGGED_APART = 16
+_QUIET_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,35 @@ Peer: TypeAlias = tuple[str, int]
 class _Subscriber:
     seen: Values | None = None
     refresh_at_s: float = 0.0
+
+
+class Refusals:
+    """Refused messages as lines of a log: each address at once, then at most once a second; past 16 addresses in a
+    second, what is left shares one line.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[str, int]] = {}
+        self._quiet_until_s: dict[str, float] = {}
+
+    def add(self, address: str, reason: str) -> None:
+        """Any thread; never waits for the log."""
+        with self._lock:
+            known = self._waiting.keys() | self._quiet_until_s.keys()
+            address = address if address in known or len(known) < _LOGGED_APART else ""
+            _, count = self._waiting.get(address, ("", 0))
+            self._waiting[address] = "".join(c if c.isprintable() else "?" for c in reason), count + 1
+
+    def lines(self, now_s: float) -> list[str]:
+        """What is to be logged now: of each address the latest refusal, and how many more there were."""
+        with self._lock:
+            self._quiet_until_s = {a: until_s for a, until_s in self._quiet_until_s.items() if until_s > now_s}
+            due = {a: each for a, each in self._waiting.items() if a not in self._quiet_until_s}
+            for address in due:
+                del self._waiting[address]
+                self._quiet_until_s[address] = now_s + _QUIET_S
+        return [f"refused: {reason}{f' ... and {count - 1} more' * (count > 1)}" for reason, count in due.values()]
 
 
 class OscServer:
@@ -71,6 +103,7 @@ class OscServer:
         self._lock = threading.Lock()  # guards the subscribers and the two counts
         self._subscribers: dict[Peer, _Subscriber] = {}
         self._received = self._refused = 0
+        self._refusals = Refusals()
         self._threads = [
             threading.Thread(target=target, name=f"osc {name}", daemon=True)
             for name, target in (("in", self._listen), ("feedback", self._report), ("commands", self._work))
@@ -218,12 +251,19 @@ class OscServer:
         while not self._stopping.wait(max(0.0, tick_s - time.monotonic())):
             now_s = time.monotonic()
             tick_s = max(tick_s + 1 / FEEDBACK_HZ, now_s)
+            self._log_refusals(now_s)
             with self._lock:
                 subscribers = list(self._subscribers.items())
             try:
                 self._report_to(subscribers, now_s)
             except Exception:  # noqa: BLE001  subscribers wait for the next tick, which may be well again
                 _log.exception("feedback")
+
+        self._log_refusals(math.inf)
+
+    def _log_refusals(self, now_s: float) -> None:
+        for line in self._refusals.lines(now_s):
+            _log.warning("%s", line)
 
     def _report_to(self, subscribers: list[tuple[Peer, _Subscriber]], now_s: float) -> None:
         if not subscribers:
@@ -266,6 +306,7 @@ class OscServer:
     def _fail(self, address: str, error: AeoliaError, peer: Peer) -> None:
         with self._lock:
             self._refused += 1
+        self._refusals.add(address, str(error))
         if address not in _ANSWERS:  # or two instruments would complain to each other forever
             self._send([protocol.build("/fail", (address[:_SHOWN_ADDRESS], str(error)))], peer)
 

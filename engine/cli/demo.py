@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     path = sounds.writable(args.output)
     picture = sounds.writable(path.with_suffix(".png"))
     bundle = load_bundle(args.bundle)
-    if args.device == NULL or (args.device is None and not has_sound_card()):
+    silent = args.device == NULL or (args.device is None and not has_sound_card())
+    if silent:
         offline(bundle, path)
     else:
         live(bundle, args.device, path)
@@ -53,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     spectrogram.save(spectrogram.draw(sound, rate_hz, f"{path.name}: aeolia demo", score.words(), lanes()), picture)
     print(path)
     print(picture)
+    if silent:
+        program = sys.argv[0] if Path(sys.argv[0]).name == "aeolia" else "aeolia"
+        print(f"next: {program} serve --device null   (README.md says how to steer it)", file=sys.stderr)
     return 0
 
 
@@ -90,18 +94,22 @@ def offline(bundle: Bundle, path: Path) -> None:
 def live(bundle: Bundle, device: str | None, path: Path) -> None:
     """To the speakers, and what is heard into the file."""
     part = sounds.part_of(path)
-    part.unlink(missing_ok=True)
     session = Session(bundle, opening(), device=device)
     try:
-        session.start()
-        if not session.wait_sounding(SOUNDING_S):
-            raise AeoliaError(f"sound: none within {SOUNDING_S:g} s; `aeolia doctor` looks for what is wrong")
-        session.command("/record/start", (str(part),))
-        steer(session)
-        said = session.command("/record/stop", ())
+        try:
+            session.start()
+            if not session.wait_sounding(SOUNDING_S):
+                raise AeoliaError(f"sound: none within {SOUNDING_S:g} s; `aeolia doctor` looks for what is wrong")
+            session.command("/record/start", (str(part),))
+            steer(session)
+            said = session.command("/record/stop", ())
+        except AeoliaError as error:
+            raise AeoliaError(str(error).replace(str(part), str(path))) from error
+        finally:
+            session.stop(0.2)
+        os.replace(part, path)
     finally:
-        session.stop(0.2)
-    os.replace(part, path)
+        part.unlink(missing_ok=True)
     print(f"played on {session.output_name}, recorded {said.replace(str(part), str(path))}", file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from engine.audio import list_devices
 from engine.bundle import load_bundle, providers
 from engine.cli.main import Subparsers
+from engine.cli.options import installing
 from engine.errors import AeoliaError
 from engine.midi import list_ports
 from engine.preset import list_presets, load_preset
@@ -100,7 +101,7 @@ def sound() -> Finding:
 def midi_remedy() -> str:
     """How MIDI ports are had here."""
     if find_spec("rtmidi") is None:
-        return "pip install 'aeolia[midi]'"
+        return installing("midi")
     return "none without ALSA's sequencer; through JACK: MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK"
 
 
@@ -120,6 +121,6 @@ def extras() -> Iterator[Finding]:
     try:
         yield Finding("training (optional)", f"torch {version('torch')}")
     except PackageNotFoundError:
-        yield Finding("training (optional)", "no torch", "pip install 'aeolia[train]'")
+        yield Finding("training (optional)", "no torch", installing("train"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding("processor", f"{cores} {'core' if cores == 1 else 'cores'}; the engine uses about one")

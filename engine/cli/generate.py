@@ -13,7 +13,9 @@ from engine.cli import sounds
 from engine.cli.main import Subparsers
 from engine.cli.options import MAX_SECONDS, add_bundle, emotion, sound_file, value_of, whole, within
 from engine.control import Values
+from engine.errors import AeoliaError
 from engine.offline import perform
+from engine.params import BY_ADDRESS
 
 Sound = NDArray[np.float32]
 
@@ -29,7 +31,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav")
     parser.add_argument("--seconds", metavar="S", type=within(0.1, MAX_SECONDS, "s"), default=10.0, help="length (10)")
     parser.add_argument(
-        "--emotion", metavar="NAME=0..10", type=emotion, nargs="+", action="extend", default=[], help="such as fear=8"
+        "--emotion", metavar="NAME=0..10", type=emotion, action="append", default=[], help="such as fear=8"
     )
     parser.add_argument(
         "--pan", metavar="DEG", type=value_of("/pan/azimuth"), default=0.0, help="0 front, positive right"
@@ -46,6 +48,9 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the files and prints their names."""
+    last, most = args.seed + args.count - 1, BY_ADDRESS["/generator/seed"].maximum[0]
+    if last > most:
+        raise AeoliaError(f"--seed {args.seed} --count {args.count}: the last seed, {last}, must be in range 0..{most}")
     paths = [sounds.writable(path) for path in names(args.output, args.count)]
     bundle = load_bundle(args.bundle)
     for k, path in enumerate(paths):

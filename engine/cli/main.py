@@ -6,13 +6,18 @@ arguments that returns the exit code. Commands that need torch are found by name
 """
 
 import argparse
+import contextlib
 import importlib
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points, version
+from types import FrameType
 from typing import NoReturn, Protocol
 
+from engine.cli.options import apart, installing
 from engine.errors import AeoliaError
 
 OWN = {
@@ -57,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
-        args = parser(arguments).parse_args(arguments)
-        code: int = args.run(args)
-        sys.stdout.flush()
-        return code
+        with sigterm_interrupts():
+            args = parser(arguments).parse_args(apart(arguments))
+            code: int = args.run(args)
+            sys.stdout.flush()
+            return code
     except AeoliaError as error:
         return failed(error, debug)
     except ModuleNotFoundError as error:
@@ -72,6 +78,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return failed(AeoliaError(f"{error.filename or 'system'}: {error.strerror or error}"), debug)
+    except MemoryError as error:
+        return failed(AeoliaError(f"not enough memory: {str(error) or 'ask for less'}"), debug)
+    except Exception as error:  # noqa: BLE001  the last resort: a bug is one line too, --debug shows where
+        return failed(AeoliaError(f"internal error, {type(error).__name__}: {error}; --debug shows where"), debug)
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, so that it takes its unfinished files with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def failed(error: Exception, debug: bool) -> int:
@@ -85,7 +112,8 @@ def failed(error: Exception, debug: bool) -> int:
 def missing_module(error: ModuleNotFoundError) -> AeoliaError:
     """The one line for a library that is not installed, with the extra that brings it."""
     if (error.name or "").partition(".")[0] in TRAIN_PACKAGES:
-        return AeoliaError(f"no module {error.name}: this command needs the [train] extra: pip install 'aeolia[train]'")
+        needs = "this command needs the [train] extra; in Aeolia's folder"
+        return AeoliaError(f"no module {error.name}: {needs}: {installing('train')}")
     return AeoliaError(str(error))
 
 

@@ -1,7 +1,10 @@
 """Command line options that several commands share, and their types: a wrong value is wrong use, exit code 2."""
 
 import argparse
-from collections.abc import Callable
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.control import check
@@ -34,7 +37,36 @@ def emotion(text: str) -> tuple[str, Arg]:
     if not equals or name not in EMOTIONS:
         raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=0..10 with NAME one of {', '.join(EMOTIONS)}")
     address = f"/emotion/{name}"
-    return address, value_of(address)(value)
+    try:
+        return address, value_of(address)(value)
+    except argparse.ArgumentTypeError:
+        (low,), (high,) = BY_ADDRESS[address].minimum, BY_ADDRESS[address].maximum
+        raise argparse.ArgumentTypeError(f"{text!r}: {name} must be a number in range {low:g}..{high:g}") from None
+
+
+def apart(arguments: Iterable[str]) -> list[str]:
+    """`--emotion fear=8 anger=2` as `--emotion fear=8 --emotion anger=2`, so that it never takes the words after it."""
+    spread: list[str] = []
+    among = False
+    for argument in arguments:
+        if among and spread[-1] != "--emotion" and re.fullmatch(r"\w+=\S*", argument):
+            spread.append("--emotion")
+        else:
+            among = argument == "--emotion" or (among and spread[-1] == "--emotion")
+        spread.append(argument)
+    return spread
+
+
+def installing(extra: str) -> str:
+    """What installs an extra, to be typed in the folder that Aeolia was cloned into: it is in no package index."""
+    return f"{shlex.quote(sys.executable)} -m pip install -e '.[{extra}]'"
+
+
+def named(text: str) -> str:
+    """A type for argparse: a text that is not blank."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}: must not be empty")
+    return text
 
 
 def within(low: float, high: float, unit: str = "") -> Callable[[str], float]:
@@ -75,6 +107,8 @@ def host_port(text: str) -> tuple[str, int]:
 
 def sound_file(text: str) -> Path:
     """A path that ends in .flac or .wav."""
+    if any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in text):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be valid UTF-8 without NUL")
     path = Path(text)
     if path.suffix.lower() not in (".flac", ".wav"):
         raise argparse.ArgumentTypeError(f"{text!r}: must end in .flac or .wav")
@@ -84,13 +118,13 @@ def sound_file(text: str) -> Path:
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """--bundle."""
     parser.add_argument(
-        "--bundle", metavar="NAME", help="a shipped bundle's name or a folder (default: the shipped one)"
+        "--bundle", metavar="NAME", type=named, help="a shipped bundle's name or a folder (default: the shipped one)"
     )
 
 
 def add_instrument(parser: argparse.ArgumentParser) -> None:
     """What `play` and `serve` take."""
-    parser.add_argument("--preset", metavar="P", help="a preset's name or a TOML file")
+    parser.add_argument("--preset", metavar="P", type=named, help="a preset's name or a TOML file")
     parser.add_argument("--device", metavar="D", help="sound device: its number or a part of its name; null: none")
     parser.add_argument("--block", metavar="N", type=whole(16, 8192), default=256, help="frames in a block (256)")
     parser.add_argument("--rate", metavar="HZ", type=whole(8000, 384_000), help="sample rate (default: the bundle's)")

@@ -1,6 +1,9 @@
 """Finished sound files: checked before long work, written under a temporary name, renamed when they are whole."""
 
+import contextlib
 import os
+import secrets
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +28,8 @@ def writable(path: Path) -> Path:
 
 
 def part_of(path: Path) -> Path:
-    """The temporary name of a file that is being written, in the same folder and of the same kind."""
-    return path.with_name(f".{path.stem}.part{path.suffix}")
+    """A temporary name for a file that is being written, in the same folder, of the same kind, never given twice."""
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def write(path: Path, sound: NDArray[np.float32], rate_hz: int, comment: str) -> None:
@@ -41,6 +44,16 @@ def write(path: Path, sound: NDArray[np.float32], rate_hz: int, comment: str) ->
             file.write(sound)
         os.replace(part, path)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise AeoliaError(f"output {path}: could not be written: {error}") from error
+        raise AeoliaError(f"output {path}: {reason(error, part, sound.size * 3)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def reason(error: OSError | soundfile.LibsndfileError, part: Path, needed_bytes: int) -> str:
+    """Why a file could not be written, without its temporary name. libsndfile calls a full disk a system error."""
+    with contextlib.suppress(OSError):
+        free_bytes = shutil.disk_usage(part.parent).free + (part.stat().st_size if part.exists() else 0)
+        if free_bytes < needed_bytes:
+            return f"disk full: needs up to {needed_bytes / 1e6:.1f} MB, {free_bytes / 1e6:.1f} MB are free"
+    text = error.strerror if isinstance(error, OSError) else error.error_string
+    return f"could not be written: {text or type(error).__name__}"

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.cli.sounds import part_of
+
 Float = NDArray[np.float32]
 Mark = tuple[float, str]
 """A time in seconds and what happens then."""
@@ -97,9 +99,12 @@ def draw(sound: Float, rate_hz: int, title: str, marks: Sequence[Mark] = (), lan
 
 def save(picture: Image.Image, path: Path) -> None:
     """Writes a PNG under a temporary name in the same folder, then renames it."""
-    part = path.with_name(f".{path.name}.part")
-    picture.save(part, format="PNG")
-    os.replace(part, path)
+    part = part_of(path)
+    try:
+        picture.save(part, format="PNG")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def coloured(db: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -186,6 +186,12 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
         read_journal(path)
 
 
+def test_an_empty_journal_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "j.jsonl").touch()
+    with pytest.raises(AeoliaError, match="is empty"):
+        read_journal(tmp_path / "j.jsonl")
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_is_refused_in_one_line_or_harmless(tmp_path: Path, data: st.DataObject) -> None:

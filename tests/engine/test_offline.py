@@ -133,3 +133,9 @@ def test_a_replay_with_more_steps_is_another_sound_of_the_same_length(shipped_bu
     plain, finer = replay(journal, shipped_bundle), replay(journal, shipped_bundle, steps=4)
     assert plain.shape == finer.shape == (9_000, 2)
     assert not np.array_equal(plain, finer)
+
+
+def test_a_journal_longer_than_a_day_is_refused(shipped_bundle: Bundle) -> None:
+    journal = Journal(HEADER, (event(2**53, END),))
+    with pytest.raises(AeoliaError, match=r"it ends at sample 9007199254740992: must be at most 86400 s"):
+        replay(journal, shipped_bundle)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.control import NOW
 from engine.errors import AeoliaError
-from engine.osc import MAX_SUBSCRIBERS, OscServer
+from engine.osc import MAX_SUBSCRIBERS, OscServer, Refusals
 from engine.params import Args
 from engine.protocol import Instrument, Message, build, parse, timetag_at
 
@@ -89,6 +89,7 @@ def test_values_are_posted_with_stamp_and_source(instrument, server, client) -> 
         ("/morph", (0.5,), "/morph with 1 arguments: must have 2 (ff)"),
         ("/level", (float("nan"),), "/level nan: must be a number, finite"),
         ("/prompt/a/text", ("",), "/prompt/a/text empty text '': must have 1 to 1000 characters, not all blank"),
+        ("/prompt/b/text", ("?!",), "/prompt/b/text '?!': must have at least one letter or digit"),
         ("/get", ("/nope",), "address '/nope': unknown; `aeolia params` lists all"),
         ("/get", ("/panic",), "address '/panic': is a command and holds no value; `aeolia params` lists all"),
         ("/get", ("/latency/hop",), "address '/latency/hop': is not measured yet; `aeolia params` lists all"),
@@ -107,6 +108,38 @@ def test_what_is_wrong_is_answered_counted_and_changes_nothing(
     assert client.answer() == Message("/fail", (address, reason))
     assert server.refused == 1
     assert (instrument.events, instrument.commands, instrument.values) == ([], [], before)
+
+
+def test_a_refusal_is_logged_at_once_and_then_once_a_second() -> None:
+    refusals = Refusals()
+    refusals.add("/level", "/level 99: no")
+    refusals.add("/morph", "/morph \x1b 9: no")
+    assert refusals.lines(0.0) == ["refused: /level 99: no", "refused: /morph ? 9: no"]
+    for value in range(50):
+        refusals.add("/level", f"/level {value}: no")
+    assert refusals.lines(0.9) == []
+    assert refusals.lines(1.0) == ["refused: /level 49: no ... and 49 more"]
+    assert refusals.lines(9.0) == []
+
+
+def test_many_refused_addresses_share_a_line() -> None:
+    refusals = Refusals()
+    for number in range(1000):
+        refusals.add(f"/{number}", f"/{number}: unknown")
+    lines = refusals.lines(0.0)
+    assert len(lines) == 17
+    assert lines[-1] == "refused: /999: unknown ... and 983 more"
+
+
+def test_refusals_are_logged_when_the_server_has_stopped(instrument, caplog) -> None:
+    server = OscServer(instrument, port=0)
+    server.start()
+    client = Client(server)
+    client.send("/nope")
+    client.answer()
+    client.socket.close()
+    server.stop()
+    assert [r.getMessage() for r in caplog.records] == ["refused: address '/nope': unknown; `aeolia params` lists all"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -15,7 +15,7 @@ from engine.preset import KEYS, Preset, format_preset, line_of, list_presets, lo
 
 HEAD = 'version = 1\nname = "x"\n'
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=50).filter(
-    lambda text: bool(text.strip())
+    lambda text: any(c.isalnum() for c in text)
 )
 
 

@@ -1,6 +1,7 @@
 """How every command ends: exit codes, one line, no traceback."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("generate", "rain", "-o", "rain.flac", "--pan", "front"),
         ("generate", "", "-o", "rain.flac"),
         ("generate", "x" * 10_000, "-o", "rain.flac"),
+        ("generate", "\N{FIRE}\N{FIRE}", "-o", "rain.flac"),
+        ("generate", "rain", "-o", "y\udcff.wav"),
+        ("generate", "rain", "-o", "rain.flac", "--bundle", ""),
+        ("serve", "--preset", " "),
         ("serve", "--block", "7"),
         ("serve", "--osc", "localhost:99999"),
     ],
@@ -48,6 +53,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str
     [
         ("generate", "rain", "-o", "no/such/folder/rain.flac"),
         ("generate", "rain", "-o", "rain.flac", "--bundle", "nowhere"),
+        ("generate", "rain", "-o", "rain.flac", "--seed", "2147483647", "--count", "2"),
         ("render", "no-such.journal", "-o", "x.flac"),
         ("serve", "--device", "no such device"),
         ("serve", "--preset", "no such preset", "--device", "null"),
@@ -70,6 +76,31 @@ def test_a_traceback_is_shown_only_with_debug(capsys: pytest.CaptureFixture[str]
     assert "Traceback" in run(capsys, "render", "nowhere", "-o", "x.flac", "--debug")[2]
 
 
+def test_an_emotion_that_is_no_number_names_the_dial_and_its_range(capsys: pytest.CaptureFixture[str]) -> None:
+    err = run(capsys, "generate", "rain", "-o", "rain.flac", "--emotion", "fear=abc")[2]
+    assert "'fear=abc': fear must be a number in range 0..10" in err
+
+
+def test_a_bug_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oh\nno")
+
+    monkeypatch.setattr("engine.cli.params.run", fail)
+    code, out, err = run(capsys, "params")
+    assert (code, out) == (1, "")
+    assert err == "aeolia: error: internal error, ZeroDivisionError: oh no; --debug shows where\n"
+
+
+def test_sigterm_interrupts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("engine.cli.params.run", end)
+    assert run(capsys, "params") == (1, "", "aeolia: error: interrupted\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.mark.parametrize("command", OWN)
 def test_each_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, err = run(capsys, command, "--help")
@@ -85,7 +116,7 @@ def test_a_model_command_without_torch_names_the_extra(
         monkeypatch.delitem(sys.modules, name)
     code, _, err = run(capsys, "train", "--tiny")
     assert code == 1
-    assert "pip install 'aeolia[train]'" in err
+    assert "pip install -e '.[train]'" in err
     assert err.count("\n") == 1
 
 
