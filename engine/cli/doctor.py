@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from engine.audio import list_devices
 from engine.bundle import load_bundle, providers
 from engine.cli.main import Subparsers
-from engine.cli.options import installing
+from engine.cli.words import installing
 from engine.errors import AeoliaError
 from engine.midi import list_ports
 from engine.preset import list_presets, load_preset

@@ -17,7 +17,7 @@ from importlib.metadata import entry_points, version
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from engine.cli.options import apart, installing
+from engine.cli.words import apart, installing
 from engine.errors import AeoliaError
 
 OWN = {

@@ -1,10 +1,7 @@
 """Command line options that several commands share, and their types: a wrong value is wrong use, exit code 2."""
 
 import argparse
-import re
-import shlex
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.control import check
@@ -42,24 +39,6 @@ def emotion(text: str) -> tuple[str, Arg]:
     except argparse.ArgumentTypeError:
         (low,), (high,) = BY_ADDRESS[address].minimum, BY_ADDRESS[address].maximum
         raise argparse.ArgumentTypeError(f"{text!r}: {name} must be a number in range {low:g}..{high:g}") from None
-
-
-def apart(arguments: Iterable[str]) -> list[str]:
-    """`--emotion fear=8 anger=2` as `--emotion fear=8 --emotion anger=2`, so that it never takes the words after it."""
-    spread: list[str] = []
-    among = False
-    for argument in arguments:
-        if among and spread[-1] != "--emotion" and re.fullmatch(r"\w+=\S*", argument):
-            spread.append("--emotion")
-        else:
-            among = argument == "--emotion" or (among and spread[-1] == "--emotion")
-        spread.append(argument)
-    return spread
-
-
-def installing(extra: str) -> str:
-    """What installs an extra, to be typed in the folder that Aeolia was cloned into: it is in no package index."""
-    return f"{shlex.quote(sys.executable)} -m pip install -e '.[{extra}]'"
 
 
 def named(text: str) -> str:

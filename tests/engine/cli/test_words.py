@@ -1,8 +1,8 @@
-"""Options that several commands share."""
+"""What is done to the words of a command line before any command is known."""
 
 import pytest
 
-from engine.cli.options import apart
+from engine.cli.words import apart
 
 
 @pytest.mark.parametrize(
