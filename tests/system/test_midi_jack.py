@@ -69,7 +69,7 @@ def jack() -> Iterator[dict[str, str]]:
         "JACK_NO_START_SERVER": "1",
         "MIDO_BACKEND": JACK,
     }
-    command = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", "256"]
+    command = ["jackd", "-n", name, "-S", "-r", "-d", "dummy", "-r", "48000", "-p", "256"]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         give_up, pause = time.monotonic() + BOUND_S, threading.Event()
