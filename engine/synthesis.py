@@ -43,19 +43,23 @@ def oscillator_hz() -> Float:
     ).astype(np.float32)
 
 
-def lobe_matrix() -> Float:
-    """Hann main lobes of the oscillators (K, bins): row k is the half spectrum of a unit cosine at phase 0 mid-window.
+def lobe_matrices() -> tuple[Float, Float]:
+    """Hann main lobes of the oscillators (K, bins) each: of the frequencies f, and of their mirror images -f.
 
-    For a cosine at bin offset d: N/4 sinc(d) / (1 - d^2), alternating in sign because phase 0 lies in mid-window.
-    Only the LOBE bins around the peak are kept.
+    Phasor times lobe plus conjugate phasor times mirrored lobe is the half spectrum of a unit cosine. For one at bin
+    offset d: N/4 sinc(d) / (1 - d^2), alternating in sign because phase 0 lies in mid-window. Only the LOBE bins around
+    the peak are kept; the image reaches bins >= 0 only for frequencies of less than half a lobe.
     """
-    position = oscillator_hz().astype(np.float64) * TONE_WINDOW / SAMPLE_RATE_HZ
-    bins = np.arange(int(np.ceil(position[-1])) + LOBE // 2 + 1)
-    offset = position[:, None] - bins
-    at_pole = np.abs(np.abs(offset) - 1) < 1e-6
-    lobe = np.where(at_pole, 0.5, np.sinc(offset) / np.where(at_pole, 1.0, 1 - offset**2))
-    lobe = np.where((offset > -LOBE / 2) & (offset <= LOBE / 2), lobe, 0.0) * TONE_WINDOW / 4
-    return (lobe * (1 - 2 * (bins % 2))).astype(np.float32)
+    position = oscillator_hz().astype(np.float64)[:, None] * TONE_WINDOW / SAMPLE_RATE_HZ
+    bins = np.arange(int(np.ceil(position[-1, 0])) + LOBE // 2 + 1)
+
+    def lobe(offset: NDArray[np.float64]) -> Float:
+        at_pole = np.abs(np.abs(offset) - 1) < 1e-6
+        whole = np.where(at_pole, 0.5, np.sinc(offset) / np.where(at_pole, 1.0, 1 - offset**2))
+        kept = (offset > -LOBE / 2) & (offset <= LOBE / 2)
+        return np.where(kept, whole * TONE_WINDOW / 4 * (1 - 2 * (bins % 2)), 0.0).astype(np.float32)
+
+    return lobe(position - bins), lobe(position + bins)
 
 
 def band_matrix() -> Float:
@@ -82,14 +86,26 @@ class Amplitudes:
 
 @njit(cache=True, nogil=True)
 def place_tones(
-    tone: Float, phasor: NDArray[np.complex64], lobes: Float, first: NDArray[np.int64], spectrum: NDArray[np.complex64]
+    tone: Float,
+    phasor: NDArray[np.complex64],
+    lobes: Float,
+    first: NDArray[np.int64],
+    mirrored: Float,
+    spectrum: NDArray[np.complex64],
 ) -> None:
-    """Adds the lobes (K, LOBE) of tones (2, K) to a spectrum (2, bins), each from its first bin on."""
+    """Adds the lobes (K, LOBE) of tones (2, K) to a spectrum (2, bins), each from its first bin on, and the mirrored
+    lobes (low K, LOBE / 2 + 1) of the low ones from bin 0 on.
+    """
     for k in range(tone.shape[1]):
         left, right = tone[0, k] * phasor[k], tone[1, k] * phasor[k]
         for i in range(lobes.shape[1]):
             spectrum[0, first[k] + i] += left * lobes[k, i]
             spectrum[1, first[k] + i] += right * lobes[k, i]
+        if k < len(mirrored):
+            left, right = np.conj(left), np.conj(right)
+            for i in range(mirrored.shape[1]):
+                spectrum[0, i] += left * mirrored[k, i]
+                spectrum[1, i] += right * mirrored[k, i]
 
 
 @njit(cache=True, nogil=True)
@@ -112,9 +128,10 @@ class Synthesizer:
 
     def __post_init__(self) -> None:
         self._hz = oscillator_hz().astype(np.float64)
-        lobes = lobe_matrix()
+        lobes, mirrored = lobe_matrices()
         self._first = np.argmax(lobes != 0, axis=1)
         self._lobes = np.stack([row[first : first + LOBE] for row, first in zip(lobes, self._first, strict=True)])
+        self._mirrored = mirrored[: np.count_nonzero(mirrored.any(axis=1)), : LOBE // 2 + 1]
         self._bands = band_matrix()
         turn = 2 * np.pi * np.arange(NOISE_WINDOW) / NOISE_WINDOW
         self._window = np.sqrt(0.5 - 0.5 * np.cos(turn)).astype(np.float32)
@@ -156,7 +173,7 @@ class Synthesizer:
     def _tones(self, tone: Float) -> Float:
         """(2, K) -> (2, HOP): inverse FFT synthesis (Rodet and Depalle 1992)."""
         spectrum = np.zeros((2, TONE_WINDOW // 2 + 1), np.complex64)
-        place_tones(tone, self.phases(self.position), self._lobes, self._first, spectrum)
+        place_tones(tone, self.phases(self.position), self._lobes, self._first, self._mirrored, spectrum)
         frame = np.fft.irfft(spectrum, TONE_WINDOW).astype(np.float32, copy=False)
         sound: Float = frame[:, :HOP] + self._tail
         self._tail = frame[:, HOP:]

@@ -12,22 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES, oscillator_hz
-from models.features import FEATURES
+from models.features import FEATURES, PITCH_BANDS
 
 KERNEL = 7
+PITCH_WEIGHT, PITCH_FRAMES = 3.0, 5
+"""What the pitch bands count in the encoder's loss, and over how many frames their power is averaged there: lines that
+stay are worth latents, the chance in the bands of a noise is not."""
 
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """Sizes of the codec. `latent_noise` is the deviation of the noise that the encoder must live with."""
+    """Sizes of the codec. `latent_noise` is the deviation of the noise that encoder and decoder must live with."""
 
-    latent_channels: int = 32
+    latent_channels: int = 48
     encoder_width: int = 256
     encoder_layers: int = 3
     decoder_width: int = 256
     decoder_layers: int = 6
     expansion: int = 3
-    latent_noise: float = 0.2
+    latent_noise: float = 0.1
 
 
 class ConvNeXt(nn.Module):
@@ -100,12 +103,22 @@ class FeatureAutoencoder(nn.Module):
         self.back = FeatureStack(config.latent_channels, FEATURES, config)
 
     def loss(self, features: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean L1 + L2/2 of the standardised features, after noise on the latents."""
+        """Weighted mean of L1 + L2/2 of the standardised features, the pitch bands' steadied, after latent noise."""
         latents = self.encoder(features)
         noise = torch.randn(latents.shape, generator=generator)
-        error = self.back(latents + self.noise * noise) - self.encoder.standardise(features)
-        mean: Tensor = error.abs().mean() + error.square().mean() / 2
-        return mean
+        pitch, others = features.split([PITCH_BANDS, FEATURES - PITCH_BANDS], 1)
+        wanted = self.encoder.standardise(torch.cat([steadied(pitch), others], 1))
+        error = self.back(latents + self.noise * noise) - wanted
+        each = (error.abs() + error.square() / 2).mean((0, 2))
+        weight = torch.where(torch.arange(FEATURES) < PITCH_BANDS, PITCH_WEIGHT, 1.0)
+        weighted: Tensor = (weight * each).sum() / weight.sum()
+        return weighted
+
+
+def steadied(log_power: Tensor) -> Tensor:
+    """Log power (B, bands, T), averaged as power over PITCH_FRAMES frames around each."""
+    power = nn.functional.avg_pool1d(log_power.exp(), PITCH_FRAMES, 1, PITCH_FRAMES // 2, count_include_pad=False)
+    return power.log()
 
 
 class Decoder(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class DenoiserConfig:
     """Sizes of the U-Net. `widths` one for each level, each level at half the frames of the one above."""
 
-    latent_channels: int = 32
+    latent_channels: int = 48
     chunk_frames: int = 64
     context_frames: int = 16
     text: int = 384

@@ -50,6 +50,4 @@ class SpectralDistance(nn.Module):
         chosen = self.windows if windows is None else windows
         x, y, z = (self.spectra(sound, chosen) for sound in (target, draw, other))
         level = [p.mean((1, 2), keepdim=True) + 1e-4 for p in x]
-        return (
-            self.between(x, y, level, chosen) + self.between(x, z, level, chosen) - self.between(y, z, level, chosen)
-        )
+        return self.between(x, y, level, chosen) + self.between(x, z, level, chosen) - self.between(y, z, level, chosen)

@@ -34,7 +34,7 @@ class Recipe:
 
     codec: CodecConfig = CodecConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
-    encoder_schedule: Schedule = Schedule(steps=1600, rate=1.5e-3)
+    encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
     decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
     teacher_schedule: Schedule = Schedule(steps=8500, rate=6e-4)
     student_schedule: Schedule = Schedule(steps=3600, rate=3e-4)
@@ -168,7 +168,7 @@ def train_decoder(work: Work) -> None:
     recipe, corpus = work.recipe, open_corpus(work.data)
     latents, net = work.latents(corpus), Decoder(recipe.codec)
     synthesis, distance, analysis = Synthesis(), SpectralDistance(), Analysis()
-    lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise / 2
+    lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise
 
     def loss(generator: torch.Generator, step: int) -> Tensor:
         rows = draw(len(latents), recipe.decoder_batch, generator).tolist()

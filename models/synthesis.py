@@ -16,7 +16,7 @@ from engine.synthesis import (
     SAMPLE_RATE_HZ,
     TONE_WINDOW,
     band_matrix,
-    lobe_matrix,
+    lobe_matrices,
     oscillator_hz,
 )
 
@@ -34,13 +34,16 @@ class Synthesis(nn.Module):
 
     hz: Tensor
     lobes: Tensor
+    """(2, K, bins): the spectra of the tones' real and imaginary parts, lobe plus and minus its mirror image."""
+
     bands: Tensor
     window: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("hz", torch.from_numpy(oscillator_hz().astype(np.float64)), persistent=False)
-        self.register_buffer("lobes", torch.from_numpy(lobe_matrix()), persistent=False)
+        lobe, image = (torch.from_numpy(m) for m in lobe_matrices())
+        self.register_buffer("lobes", torch.stack([lobe + image, lobe - image]), persistent=False)
         self.register_buffer("bands", torch.from_numpy(band_matrix()), persistent=False)
         self.register_buffer("window", torch.hann_window(NOISE_WINDOW).sqrt(), persistent=False)
 
@@ -63,8 +66,7 @@ class Synthesis(nn.Module):
     def forward(self, tone: Tensor, noise: Tensor, coherence: Tensor, excitation: Excitation) -> Tensor:
         """tone (B, T, 2, K), noise (B, T, P, 2, G), coherence (B, T, P, G) -> (B, 2, N)."""
         phasor = excitation.phasor[:, :, None]
-        parts = torch.stack([tone * phasor.real, tone * phasor.imag]) @ self.lobes  # (2, B, T, 2, bins)
-        spectrum = torch.complex(parts[0], parts[1])
+        spectrum = torch.complex(tone * phasor.real @ self.lobes[0], tone * phasor.imag @ self.lobes[1])
         spectrum = nn.functional.pad(spectrum, (0, TONE_WINDOW // 2 + 1 - spectrum.shape[-1]))
         tones = overlap_add(torch.fft.irfft(spectrum, TONE_WINDOW).transpose(1, 2))
 

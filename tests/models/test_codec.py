@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES, oscillator_hz
-from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
+from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder, steadied
 from models.features import FEATURES
 
 CONFIG = CodecConfig(8, 32, 2, 32, 3, 2)
@@ -77,3 +77,11 @@ def test_autoencoder_learns_with_the_noise_of_its_generator() -> None:
     assert one != other
     one.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_steadied_power_keeps_lines_and_levels_what_chance_scatters() -> None:
+    line = torch.full((1, 1, 40), -3.0)
+    torch.testing.assert_close(steadied(line), line)
+    scattered = torch.distributions.Exponential(1.0).sample((1, 64, 400)).log()
+    assert steadied(scattered).std() < 0.45 * scattered.std()
+    assert steadied(scattered).exp().mean() == pytest.approx(1, abs=0.05)
