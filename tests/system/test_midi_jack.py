@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,10 @@ def jack() -> Iterator[dict[str, str]]:
         server.wait(20)
 
 
-def python(script: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def python(script: str, environment: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    """A Python process that talks over pipes; whatever happens, and should it hang, it is gone in the end."""
+    process = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
         env=environment,
@@ -91,6 +94,14 @@ def python(script: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+    with process:
+        watchdog = threading.Timer(BOUND_S, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()  # it has ended, or never will
 
 
 def test_knobs_of_another_process_arrive_where_they_are_routed(jack: dict[str, str]) -> None:
