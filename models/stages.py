@@ -36,8 +36,8 @@ class Recipe:
     denoiser: DenoiserConfig = DenoiserConfig()
     encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
     decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
-    teacher_schedule: Schedule = Schedule(steps=8500, rate=6e-4)
-    student_schedule: Schedule = Schedule(steps=3600, rate=3e-4)
+    teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
+    student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
     encoder_batch: int = 16
     encoder_frames: int = 64
     decoder_batch: int = 8
