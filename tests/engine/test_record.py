@@ -1,12 +1,14 @@
-"""Recordings hold what was heard, and survive a full disk."""
+"""Recordings hold what was heard, and survive a full disk, a kill and names that are taken."""
 
+import logging
 import os
 import resource
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +83,15 @@ def test_empty_recording_is_a_file_that_opens(tmp_path: Path, state: CallbackSta
 def test_bad_paths_are_refused_with_what_is_allowed(tmp_path: Path, state: CallbackState) -> None:
     recorder = Recorder(state, RATE)
     (tmp_path / "there.wav").write_bytes(b"an earlier take")
+    (tmp_path / "dangling.wav").symlink_to("nowhere")
     for path, says in [
         (tmp_path / "a.mp3", r"must end in \.flac or \.wav"),
         (tmp_path / "there.wav", "there already"),
         (tmp_path / "none" / "a.wav", "No such file"),
         (Path("/proc/a.wav"), "recording to /proc/a.wav"),
+        (tmp_path / f"{'a' * 300}.wav", "File name too long, choose a name"),
+        (f"{tmp_path}/a\0.wav", "null byte, choose a name"),
+        (tmp_path / "dangling.wav", "there already"),
     ]:
         with pytest.raises(AeoliaError, match=says):
             recorder.start(path)
@@ -170,3 +176,152 @@ def test_recorder_that_can_not_keep_up_counts_what_is_missing(tmp_path: Path) ->
     result = recorder.stop()
     assert result.lost_frames == 2_000_000 - state.tap_frames
     assert soundfile.info(tmp_path / "a.wav").frames == state.tap_frames
+
+
+def test_the_name_is_absolute_and_may_begin_with_the_users_folder(
+    tmp_path: Path, state: CallbackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(state, RATE)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for wished, name in [("~/a.wav", "a.wav"), ("b.wav", "b.wav")]:
+        assert recorder.start(wished) == tmp_path / name
+        assert recorder.stop().path == tmp_path / name
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "\N{SNOWMAN}" * 83 + "aa"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path, state: CallbackState, stem: str) -> None:
+    path = tmp_path / f"{stem}.wav"
+    assert len(os.fsencode(path.name)) == 255
+    recorder = Recorder(state, RATE)
+    recorder.start(path)
+    path.write_bytes(b"somebody's")
+    second = recorder.stop()
+    assert path.read_bytes() == b"somebody's"
+    assert second.path.name.endswith("-2.wav")
+    assert sorted(tmp_path.iterdir()) == sorted([path, second.path])
+
+
+def no_links(source: Path, name: Path) -> None:
+    raise PermissionError(1, "Operation not permitted")  # what FAT answers
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_takes_the_name_meanwhile_is_kept(
+    tmp_path: Path, state: CallbackState, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    recorder = Recorder(state, RATE)
+    path = recorder.start(tmp_path / "take.wav")
+    path.write_bytes(b"somebody's")
+    (tmp_path / "take-2.wav").write_bytes(b"another's")
+    process(state, noise(4_800))
+    result = recorder.stop()
+    assert result.path == tmp_path / "take-3.wav"
+    assert result.problem == f"recording to {path}: the name was taken meanwhile, so it is {result.path}"
+    assert soundfile.info(result.path).frames == 4_800
+    contents = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file != result.path}
+    assert contents == {"take.wav": b"somebody's", "take-2.wav": b"another's"}
+
+
+def end_by_itself(recorder: Recorder, state: CallbackState, path: Path) -> None:
+    with small_file_limit(path.parent):
+        recorder.start(path)
+        play_until(state, lambda: not recorder.recording)
+
+
+def test_a_recording_that_ended_by_itself_is_told_of_once(tmp_path: Path, state: CallbackState) -> None:
+    recorder = Recorder(state, RATE)
+    assert recorder.collect() is None
+    end_by_itself(recorder, state, tmp_path / "a.wav")
+    result = recorder.collect()
+    assert result is not None
+    assert result.path == tmp_path / "a.wav"
+    assert result.problem is not None
+    assert recorder.collect() is None
+    with pytest.raises(AeoliaError, match="nothing is being recorded"):
+        recorder.stop()
+
+
+def test_a_recording_that_ended_by_itself_is_in_nobodys_way(
+    tmp_path: Path, state: CallbackState, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(state, RATE)
+    end_by_itself(recorder, state, tmp_path / "a.wav")
+    with caplog.at_level(logging.WARNING):
+        recorder.start(tmp_path / "b.wav")
+    assert f"recording to {tmp_path / 'a.wav'} ended early: File too large" in caplog.text
+    assert recorder.collect() is None  # one runs
+    result = recorder.stop()
+    assert (result.path, result.problem) == (tmp_path / "b.wav", None)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_a_file_that_can_not_be_finished_is_told_with_the_reason(
+    tmp_path: Path, state: CallbackState, by_itself: bool
+) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    recorder = Recorder(state, RATE)
+    with small_file_limit(folder):
+        recorder.start(folder / "take.wav")
+        folder.rename(tmp_path / "moved")
+        process(state, noise(4_800))
+        if by_itself:
+            play_until(state, lambda: not recorder.recording)
+        said = rf"take\.wav could not be finished: No such file or directory, what there is lies in {folder}/\.aeolia-"
+        with pytest.raises(AeoliaError, match=said):
+            recorder.collect() if by_itself else recorder.stop()
+    assert recorder.collect() is None
+    (part,) = (tmp_path / "moved").iterdir()
+    assert soundfile.info(part).frames >= 4_800
+    open_files = {os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
+    assert str(part) not in open_files
+    recorder.start(tmp_path / "next.wav")
+    assert recorder.stop().problem is None
+
+
+KILLED = """
+import sys, threading
+import numpy as np
+from engine.callback import CallbackState, process
+from engine.record import Recorder
+state = CallbackState(48_000, 240, 2, 8_192)
+Recorder(state, 48_000).start(sys.argv[1])
+process(state, (0.2 * np.random.default_rng(0).standard_normal((2, 100_000))).astype(np.float32))
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(("suffix", "least", "error"), [(".wav", 100_000, 0.0), (".flac", 98_304, 2.0**-23)])
+def test_a_killed_take_opens_with_what_was_heard(
+    tmp_path: Path, state: CallbackState, suffix: str, least: int, error: float
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / f"take{suffix}")])
+    try:
+        give_up, frames = time.monotonic() + 60, 0
+        while not least <= frames <= 100_000:  # it can be read while it grows
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+            with suppress(
+                soundfile.LibsndfileError
+            ):  # before the first sound there is no header, or one without a length
+                frames = max((soundfile.info(part).frames for part in tmp_path.iterdir()), default=0)
+    finally:
+        killed.kill()
+        killed.wait()
+    (part,) = tmp_path.iterdir()
+    assert part.suffix == suffix
+    earlier = part.read_bytes()
+    sound, rate = soundfile.read(part, dtype="float32")
+    assert rate == RATE
+    assert least <= len(sound) <= 100_000
+    heard = process(state, noise(100_000))
+    assert np.abs(sound - heard[: len(sound)]).max() <= error
+    recorder = Recorder(state, RATE)  # the same name again takes nothing of it
+    recorder.start(tmp_path / f"take{suffix}")
+    recorder.stop()
+    assert part.read_bytes() == earlier
