@@ -4,7 +4,9 @@ PortAudio is loaded only when a device is listed or opened: files can be made wi
 handed over as a C pointer, so nothing here runs while sound plays.
 """
 
+import atexit
 import threading
+import time
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Final, Protocol
@@ -15,6 +17,9 @@ from engine.errors import AeoliaError
 
 NULL: Final = "null"
 """The device that runs in real time and is heard nowhere."""
+
+_JACK: Final = "JACK Audio Connection Kit"
+_PROMPT_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +52,29 @@ class Output(Protocol):
 
     @property
     def active(self) -> bool:
-        """Whether it plays; False after `stop`, and when the device went away."""
+        """Whether it plays; False after `stop`, and when the device went away. May block on a device that is dying."""
 
     def start(self) -> None:
         """Begins to call the callback; fresh sound fades in. AeoliaError if the device refuses."""
 
     def stop(self) -> None:
-        """Ends at once (close the gate before for a fade) and frees the device. May be called twice."""
+        """Ends at once (close the gate before for a fade) and frees the device. May be called twice. On a device that
+        is dead it may block for minutes.
+        """
 
 
 def list_devices(*, refresh: bool = False) -> list[Device]:
-    """The outputs that PortAudio sees. `refresh` looks again, which PortAudio can only do while no output is open.
+    """The outputs that PortAudio sees. `refresh` looks again, which PortAudio can only do while no output is open; not
+    where it is a client of a JACK server, for if that has ended, PortAudio would end this process too.
 
     AeoliaError where PortAudio isn't installed.
     """
     sd = _portaudio()
-    if refresh:
+    hosts = sd.query_hostapis()
+    if refresh and all(host["name"] != _JACK for host in hosts):
         sd._terminate()
         sd._initialize()
-    hosts = sd.query_hostapis()
+        hosts = sd.query_hostapis()
     try:
         default = int(sd.query_devices(kind="output")["index"])
     except (sd.PortAudioError, ValueError):
@@ -84,11 +93,14 @@ def list_devices(*, refresh: bool = False) -> list[Device]:
     ]
 
 
-def open_output(device: str | int | None, rate_hz: int, block: int, channels: int, state: CallbackState) -> Output:
+def open_output(
+    device: str | int | None, rate_hz: int, block: int, channels: int, state: CallbackState, *, refresh: bool = False
+) -> Output:
     """Opens a device for `state`: its number, its name or a part of it, "null", or None for the system's default.
 
-    `rate_hz` in Hz, `block` in frames and `channels` must be the state's own. AeoliaError where the device is unknown
-    or ambiguous, doesn't take these, or where there is none. The state must not be running elsewhere.
+    `rate_hz` in Hz, `block` in frames and `channels` must be the state's own. `refresh` as in `list_devices`.
+    AeoliaError where the device is unknown or ambiguous, doesn't take these, or where there is none. When the output
+    starts, the state must not be running elsewhere.
     """
     if (rate_hz, channels) != (state.rate_hz, state.channels):
         raise ValueError(
@@ -96,7 +108,7 @@ def open_output(device: str | int | None, rate_hz: int, block: int, channels: in
         )
     if device == NULL:
         return NullOutput(state, block)
-    return PortAudioOutput(find_device(device, list_devices()), state, block)
+    return PortAudioOutput(find_device(device, list_devices(refresh=refresh)), state, block)
 
 
 def find_device(wanted: str | int | None, devices: list[Device]) -> Device:
@@ -167,7 +179,10 @@ class PortAudioOutput:
 
     @property
     def active(self) -> bool:
-        return self._open and bool(self._stream.active)
+        try:
+            return self._open and bool(self._stream.active)
+        except self._error:  # what PortAudio says of a device that is gone
+            return False
 
     def start(self) -> None:
         self._state.rejoin()
@@ -179,9 +194,13 @@ class PortAudioOutput:
             ) from refused
 
     def stop(self) -> None:
-        if self._open:
-            self._open = False
-            self._stream.stop(ignore_errors=True)
+        if not self._open:
+            return
+        self._open = False
+        began_s = time.monotonic()
+        self._stream.stop(ignore_errors=True)
+        # A JACK server that took so long may have ended, and to close its stream would then abort this process.
+        if self._device.host != _JACK or time.monotonic() - began_s < _PROMPT_S:
             self._stream.close(ignore_errors=True)
 
 
@@ -216,12 +235,17 @@ class NullOutput:
 
 
 def _portaudio() -> ModuleType:
-    """The sounddevice module; AeoliaError where the PortAudio library is missing."""
+    """The sounddevice module, without the clean-up that it does at exit: outputs are closed before, and where a device
+    or a JACK server has died, PortAudio would block for minutes or abort the process.
+
+    AeoliaError where the PortAudio library is missing.
+    """
     try:
         import sounddevice
     except OSError as missing:
         how = "apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)"
         raise AeoliaError(f"PortAudio can't be loaded ({missing}): {how}, or use the device {NULL}") from missing
+    atexit.unregister(sounddevice._exit_handler)
     return sounddevice  # type: ignore[no-any-return,unused-ignore]
 
 

@@ -10,6 +10,8 @@ GAIN: Final = 0.05
 """How far each update follows the newest reading: at 47 updates a second, jitter is averaged over half a second."""
 JUMP_NS: Final = 50_000_000
 """A reading this far off is believed at once: the device stood still, or was changed."""
+SETTLING_NS: Final = 500_000_000
+"""Of readings without a jump, until single positions are known to a few milliseconds."""
 
 _UNIX_EPOCH_S: Final = 2_208_988_800  # 1970 in seconds since 1900
 
@@ -20,11 +22,17 @@ class SampleClock:
     def __init__(self, rate_hz: int) -> None:
         self._ns_per_sample = 1e9 / rate_hz
         self._base: tuple[int, int] | None = None  # a position and its time; replaced as a whole
+        self._jumped_ns, self._newest_ns = 0, 0
 
     @property
     def running(self) -> bool:
         """Whether there was a reading yet."""
         return self._base is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether there were readings for SETTLING_NS since the first one, or since the last jump."""
+        return self._newest_ns - self._jumped_ns >= SETTLING_NS
 
     def update(self, position: int, time_ns: int) -> None:
         """A reading: frame `position` left the callback at `time_ns`; ignored while the device hasn't begun."""
@@ -32,7 +40,11 @@ class SampleClock:
             return
         expected = self.time_ns(position) if self._base else time_ns
         error = time_ns - expected
-        self._base = position, time_ns if abs(error) > JUMP_NS else expected + round(GAIN * error)
+        jumps = self._base is None or abs(error) > JUMP_NS
+        if jumps:
+            self._jumped_ns = time_ns
+        self._newest_ns = time_ns
+        self._base = position, time_ns if jumps else expected + round(GAIN * error)
 
     def time_ns(self, position: int) -> int:
         """The monotonic time of a frame. ValueError before the first reading."""

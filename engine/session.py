@@ -1,9 +1,10 @@
 """The instrument while it is played: the threads around the stream, and the messages between them.
 
 Who owns what: the render thread owns the stream, keeps the audio ring filled and talks to the generator; the generator
-thread samples; the keeper thread reads back what the callback applied, for the journal and the latencies, and reopens
-a sound device that went away. Posting threads reach the callback through its control ring and the render thread
-through two queues. Only this file knows of threads: all that decides how it sounds is in `engine.stream`.
+thread samples; the keeper thread reads back what the callback applied, for the journal and the latencies, looks after
+the sound device (`engine.device`) and fetches a recording that ended by itself. Posting threads reach the callback
+through its control ring and the render thread through two queues. All that decides how it sounds is in `engine.stream`,
+which knows of no threads.
 """
 
 import gc
@@ -20,18 +21,19 @@ from typing import Final
 import numpy as np
 import onnxruntime
 
-from engine.audio import Output, open_output
+from engine.audio import open_output
 from engine.bundle import Bundle, providers
 from engine.callback import SMOOTHING_MS, CallbackState, Meters, Slot
 from engine.clock import SampleClock, monotonic_of
 from engine.control import Event, EventQueue, Values, check
+from engine.device import DeviceKeeper
 from engine.errors import AeoliaError
 from engine.generator import Generator, Make, sampler_of
 from engine.journal import END, FORMAT, GATE, SPLICE, Header, JournalWriter, checksums
 from engine.offline import SLOTS, hop_before, set_all
 from engine.params import BY_ADDRESS, VOICES, Args, Latency
 from engine.priority import RENDER_NICE, prefer_this_thread
-from engine.record import Recorder
+from engine.record import Recorder, RecordResult
 from engine.stats import Load, Onsets, Snapshot
 from engine.stream import RESUME, RESUMING, Stream, nets_of
 from engine.voice import Float
@@ -47,7 +49,6 @@ SWITCH_INTERVAL_S: Final = 0.0002
 the cost is about a percent of throughput."""
 
 _KEEP_S: Final = 0.05
-_REOPEN_S: Final = 1.0
 _FADE_STEP_S: Final = 0.01
 _MOST_FADE_STEPS: Final = 100
 _MOST_SENT: Final = 1024
@@ -85,13 +86,16 @@ class Session:
         if rate_hz not in (None, self.rate_hz):
             raise AeoliaError(f"sample rate {rate_hz} Hz: bundle {manifest.name} plays at {self.rate_hz} Hz")
         self._bundle, self._values, self._seed = bundle, values, seed
-        self._device, self._block, self._channels = device, block, channels
+        self._block = block
         self._hop, self._least_lead = manifest.hop_samples, max(lead_frames, block)
         self._lead, self._most_lead = self._least_lead, max(self._least_lead, MOST_LEAD_FRAMES)
         self._empty_reads, self._calm_since = 0, 0
         ring_frames = self._most_lead + 2 * self._hop + 2 * block
         self.state = CallbackState(self.rate_hz, block, channels, ring_frames=ring_frames)
-        self._output: Output = open_output(device, self.rate_hz, block, channels, self.state)
+        self._device = DeviceKeeper(
+            self.state,
+            lambda refresh: open_output(device, self.rate_hz, block, channels, self.state, refresh=refresh),
+        )
         header = Header(
             format=FORMAT,
             versions={"aeolia": version("aeolia"), "onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
@@ -106,7 +110,8 @@ class Session:
         )
         self._journal: JournalWriter | None = None
         self._recorder = Recorder(self.state, self.rate_hz)
-        self._recording = threading.Lock()
+        self._recording = threading.Lock()  # guards _recorder and _record_problem
+        self._record_problem: str | None = None
         self._clock = SampleClock(self.rate_hz)
         self._onsets, self._work = Onsets(), Load()
         self._events, self._timed_controls = EventQueue(), EventQueue()
@@ -116,7 +121,6 @@ class Session:
         self._refusals: list[Callable[[], int]] = []
         self._words: dict[int, tuple[int, int]] = {}
         self._faults = 0
-        self._device_problem: str | None = None
         self._stopping, self._sounding = threading.Event(), threading.Event()
         self._stream = Stream(nets_of(bundle, seed), values, seed)
         self._threads = [
@@ -128,6 +132,7 @@ class Session:
             self._journal = JournalWriter.create(journal, header) if journal is not None else None
         except AeoliaError:
             self._generator.stop()
+            self._device.stop()
             raise
 
     # -- one thread, once ----------------------------------------------------------------------------------------------
@@ -141,7 +146,7 @@ class Session:
         set_all(self.state, self._values)
         while self.state.fill() < self._lead:
             self._make_hop()
-        self._output.start()
+        self._device.start(time.monotonic())
         for thread in self._threads:
             thread.start()
 
@@ -150,28 +155,52 @@ class Session:
         return self._sounding.wait(timeout_s)
 
     def stop(self, fade_s: float = 0.5) -> None:
-        """Fades out, ends all threads, finishes recording and journal, closes the device. Again: does nothing."""
+        """Fades out, ends all threads, closes the device, finishes recording and journal; each of these whatever became
+        of those before it. What failed is logged. Again: does nothing.
+        """
         if self._stopping.is_set():
             return
-        end = self._fade_out(fade_s)
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._fade_out(fade_s),
+            self._end_threads,
+            self._device.stop,
+            self._read_back,
+            self._generator.stop,
+            self._finish_recording,
+            self._finish_journal,
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001  see above
+                _log.error("%s", error if isinstance(error, AeoliaError) else f"ending the session: {error!r}")
+
+    def _fade_out(self, fade_s: float) -> None:
+        """Returns when it is silent, or the device is too slow for that."""
+        end = self._send_fade(fade_s)
         patience_ns = time.monotonic_ns() + int((fade_s + 1.0) * 1e9)
-        while self._output.active and self.state.snapshot().position < end and time.monotonic_ns() < patience_ns:
+        while self._device.running and self.state.snapshot().position < end and time.monotonic_ns() < patience_ns:
             self._stopping.wait(0.005)
+
+    def _end_threads(self) -> None:
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        self._output.stop()
-        self._read_back()
-        self._generator.stop()
-        if self._recorder.recording:
-            _log.info("%s", self.command("/record/stop", ()))
+
+    def _finish_recording(self) -> None:
+        with self._recording:
+            result = self._recorder.stop() if self._recorder.recording else self._recorder.collect()
+        if result is not None:
+            _log.log(logging.WARNING if result.problem else logging.INFO, "%s", _told(result))
+
+    def _finish_journal(self) -> None:
         if self._journal is not None:
             meters = self.state.snapshot()
             self._note(Event(meters.position - meters.empty_frames, END, (), _ENGINE))
             self._journal.close()
 
-    def _fade_out(self, fade_s: float) -> int:
+    def _send_fade(self, fade_s: float) -> int:
         """Sends the level down to nothing and closes the gate; returns the frame at which it is silent."""
         start = self.state.snapshot().position + self._block
         steps = min(round(fade_s / _FADE_STEP_S), _MOST_FADE_STEPS)
@@ -193,12 +222,12 @@ class Session:
 
     @property
     def output_name(self) -> str:
-        return self._output.name
+        return self._device.name
 
     @property
     def latency_s(self) -> float:
         """From the callback to the loudspeaker, as the device says."""
-        return self._output.latency_s
+        return self._device.latency_s
 
     def post(self, event: Event) -> None:
         """Takes a parameter's event or `/panic`: block class goes to the callback at once, the rest to the next hop;
@@ -233,13 +262,11 @@ class Session:
         args = check(address, args)
         with self._recording:
             if address == "/record/start":
-                self._recorder.start(str(args[0]))
-                return str(args[0])
+                path = self._recorder.start(str(args[0]))
+                self._record_problem = None
+                return str(path)
             if address == "/record/stop":
-                result = self._recorder.stop()
-                lost = f", {result.lost_frames} frames lost" if result.lost_frames else ""
-                problem = f", {result.problem}" if result.problem else ""
-                return f"{result.path} {result.seconds:.2f} s{lost}{problem}"
+                return _told(self._recorder.stop())
         raise AeoliaError(f"command {address}: must be /record/start or /record/stop")
 
     def sample_at(self, timetag: int) -> int:
@@ -247,7 +274,7 @@ class Session:
         if not self._clock.running:
             raise AeoliaError("timetag: the sound device has not begun, so there is no time yet")
         heard_ns = monotonic_of(timetag, time.time_ns(), time.monotonic_ns())
-        return self._clock.position(heard_ns - int(self._output.latency_s * 1e9))
+        return self._clock.position(heard_ns - int(self._device.latency_s * 1e9))
 
     def readings(self) -> Mapping[str, Args]:
         """What is measured now, by the addresses of `engine.params.READINGS`."""
@@ -256,6 +283,7 @@ class Session:
     def snapshot(self) -> Snapshot:
         """The engine at this moment."""
         journal = self._journal.problem if self._journal is not None else None
+        problems = self._device.problem, self._record_problem, journal
         return Snapshot(
             meters=self.state.snapshot(),
             onsets=self._onsets.summary(),
@@ -266,7 +294,7 @@ class Session:
             refused=self._refused + sum(count() for count in self._refusals),
             rate_hz=self.rate_hz,
             ahead_frames=self._stream.ahead_frames(),
-            problems=tuple(problem for problem in (self._device_problem, journal) if problem),
+            problems=tuple(problem for problem in problems if problem),
         )
 
     def count_refusals(self, refused: Callable[[], int]) -> None:
@@ -294,7 +322,7 @@ class Session:
         while not self._stopping.is_set():
             ahead = self.state.fill() - self._lead
             if ahead > 0:
-                self._stopping.wait(max(ahead / self.rate_hz, 0.0005))
+                self._stopping.wait(max(ahead / self.rate_hz, 0.0005) if self._device.running else _KEEP_S)
                 continue
             try:
                 self._make_hop()
@@ -389,9 +417,11 @@ class Session:
             _log.exception("recovering the stream")
 
     def _heard(self, latency: Latency, stamp_ns: int, put_out_at: int) -> None:
-        if self._clock.running:
-            heard_ns = self._clock.time_ns(put_out_at) + self._output.latency_s * 1e9
-            self._onsets.add(latency, (heard_ns - stamp_ns) / 1e6)
+        """Measures, where the clock knows the time well enough; sound before its cause shows that it doesn't."""
+        if self._clock.settled:
+            heard_ns = self._clock.time_ns(put_out_at) + self._device.latency_s * 1e9
+            if heard_ns >= stamp_ns:
+                self._onsets.add(latency, (heard_ns - stamp_ns) / 1e6)
 
     def _note(self, event: Event) -> None:
         if self._journal is not None:
@@ -400,15 +430,30 @@ class Session:
     # -- keeper thread -------------------------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        reopen_ns = 0
         while not self._stopping.wait(_KEEP_S):
-            try:
-                self._read_back()
-                if not self._output.active and time.monotonic_ns() > reopen_ns:
-                    reopen_ns = time.monotonic_ns() + int(_REOPEN_S * 1e9)
-                    self._reopen()
-            except Exception:  # noqa: BLE001  the keeper must outlive whatever it keeps
-                _log.exception("keeping the session")
+            for look_after in (self._keep_device, self._read_back, self._collect):
+                try:
+                    look_after()
+                except Exception:  # noqa: BLE001  the keeper must outlive whatever it keeps
+                    _log.exception("keeping the session")
+
+    def _keep_device(self) -> None:
+        self._device.keep(time.monotonic())
+
+    def _collect(self) -> None:
+        """Tells what became of a recording that ended by itself; the problem stands until the next one starts."""
+        if not self._recording.acquire(blocking=False):  # a command is at it
+            return
+        try:
+            result = self._recorder.collect()
+            told = None if result is None else result.problem or _told(result)
+        except AeoliaError as error:
+            told = str(error)
+        finally:
+            self._recording.release()
+        if told is not None:
+            self._record_problem = told
+            _log.warning("%s", told)
 
     def _read_back(self) -> None:
         """Takes what the callback applied, at which frame exactly, to the journal and the latencies."""
@@ -423,13 +468,8 @@ class Session:
             known = event if event.address != "/panic" else Event(0, GATE, (int(value),), event.source)
             self._note(replace(known, sample=max(frame - empty, 0)))
 
-    def _reopen(self) -> None:
-        self._output.stop()
-        try:
-            output = open_output(self._device, self.rate_hz, self._block, self._channels, self.state)
-            output.start()
-        except AeoliaError as error:
-            self._device_problem = str(error)
-            return
-        _log.warning("the sound device was lost and is open again: %s", output.name)
-        self._output, self._device_problem = output, None
+
+def _told(result: RecordResult) -> str:
+    lost = f", {result.lost_frames} frames lost" if result.lost_frames else ""
+    problem = f", {result.problem}" if result.problem else ""
+    return f"{result.path} {result.seconds:.2f} s{lost}{problem}"

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from engine import audio
 from engine.audio import NULL, Device, Output, find_device, list_devices, open_output
 from engine.callback import DELAY_FRAMES, CallbackState, Slot
 from engine.errors import AeoliaError
@@ -67,6 +68,39 @@ def test_listing_agrees_with_itself() -> None:
         pytest.skip(str(missing))
     assert sum(device.default for device in devices) <= 1
     assert len({device.index for device in devices}) == len(devices)
+
+
+class FakePortAudio:
+    """What is asked of sounddevice."""
+
+    PortAudioError = RuntimeError
+
+    def __init__(self, host: str) -> None:
+        self._host, self.looks = host, 0
+
+    def query_hostapis(self) -> list[dict[str, object]]:
+        return [{"name": self._host}]
+
+    def query_devices(self, kind: str = "") -> object:
+        return {"index": 0} if kind else []
+
+    def _initialize(self) -> None:
+        self.looks += 1
+
+    def _terminate(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("host", "looks"), [("ALSA", 1), ("JACK Audio Connection Kit", 0)])
+def test_portaudio_never_leaves_a_jack_server_which_may_have_ended(
+    monkeypatch: pytest.MonkeyPatch, host: str, looks: int
+) -> None:
+    portaudio = FakePortAudio(host)
+    monkeypatch.setattr(audio, "_portaudio", lambda: portaudio)
+    list_devices()
+    assert portaudio.looks == 0
+    list_devices(refresh=True)
+    assert portaudio.looks == looks
 
 
 @pytest.mark.parametrize("block", [64, 256])

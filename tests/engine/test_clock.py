@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.clock import JUMP_NS, SampleClock, monotonic_of
+from engine.clock import JUMP_NS, SETTLING_NS, SampleClock, monotonic_of
 from engine.protocol import timetag_at
 
 RATE = 48_000
@@ -40,6 +40,18 @@ def test_a_device_that_stood_still_is_believed_at_once() -> None:
     later = 10**12 + 10 * JUMP_NS
     clock.update(1, later)
     assert clock.time_ns(1) == later
+
+
+def test_it_is_settled_half_a_second_after_it_began_or_jumped() -> None:
+    clock = SampleClock(RATE)
+    assert not clock.settled
+    for jump_ns in (0, 10 * JUMP_NS):
+        settled = []
+        for k in range(RATE // 1024):
+            clock.update(k * 1024, 10**12 + round(k * 1024e9 / RATE) + jump_ns)
+            settled.append(clock.settled)
+        assert settled.index(True) == -(-SETTLING_NS * RATE // (1024 * 10**9))
+        assert all(settled[settled.index(True) :])
 
 
 def test_a_timetag_is_the_same_moment_on_the_monotonic_clock() -> None:
