@@ -1,8 +1,8 @@
 """The journal of a performance: JSON lines, a header and then one event a line, from which it can be rendered again.
 
 Besides what people sent, it says what the machine decided in real time: `/timeline/splice` (voice, number of the
-request) at the hop where new latents were taken in, `/timeline/resume` and `/gate` around a panic, `/end`. What is
-read is hostile until proven otherwise, and refused with the number of the line.
+request) at the hop where new latents were taken in, `/timeline/resume` and `/gate` around a panic, and `/end`, always
+the last line. What is read is hostile until proven otherwise, and refused with the number of the line.
 """
 
 import json
@@ -120,7 +120,11 @@ def read_journal(path: str | Path) -> Journal:
             if number == 0:
                 raise AeoliaError(f"journal {path}: is empty")
             header = _parsed(path, number, first, _header)
-            events = [_parsed(path, number, line, _event) for number, line in lines]
+            events: list[Event] = []
+            for number, line in lines:
+                if events and events[-1].address == END:
+                    raise AeoliaError(f"journal {path}, line {number}: stands after {END}, which must be the last line")
+                events.append(_parsed(path, number, line, _event))
     except OSError as error:
         raise AeoliaError(f"journal {path}: can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -68,10 +68,24 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 def test_events_come_in_the_order_of_their_samples_and_then_of_the_file(tmp_path: Path) -> None:
     late = Event(2048, "/pan/azimuth", (1.0,), "x")
-    journal = read_journal(write(tmp_path / "j.jsonl", *EVENTS[1:], late, EVENTS[0]))
+    journal = read_journal(write(tmp_path / "j.jsonl", *EVENTS[1:-1], late, EVENTS[0], EVENTS[-1]))
     assert [e.sample for e in journal.events] == sorted(e.sample for e in journal.events)
     same = [e for e in journal.events if e.sample == 2048]
     assert same == [*EVENTS[2:5], late]
+
+
+def test_what_was_made_ahead_of_the_end_may_be_noted_before_it(tmp_path: Path) -> None:
+    ahead = Event(9216, SPLICE, (1, 2), "engine")
+    journal = read_journal(write(tmp_path / "j.jsonl", *EVENTS[:-1], ahead, EVENTS[-1]))
+    assert journal.events[-1] == ahead
+    assert journal.end == 9000
+
+
+@pytest.mark.parametrize("after", [EVENTS[1], Event(9216, SPLICE, (1, 2), "engine"), EVENTS[-1]])
+def test_nothing_stands_after_the_end(tmp_path: Path, after: Event) -> None:
+    path = write(tmp_path / "j.jsonl", *EVENTS, after)
+    with pytest.raises(AeoliaError, match=rf"line {len(EVENTS) + 2}: stands after /end, which must be the last line"):
+        read_journal(path)
 
 
 def test_a_crash_costs_the_unfinished_line_alone(tmp_path: Path) -> None:
