@@ -10,7 +10,7 @@
     [[midi]]              control, address, and as wished channel, argument, minimum, maximum, curve
 
 What is left out keeps its default. The keys derive from the parameter table. Unknown keys, wrong types and values out
-of range are errors that name the file, the line and what is allowed.
+of range are errors that name the file, the line and what is allowed, all of them at once.
 """
 
 import json
@@ -33,6 +33,8 @@ VERSION: Final = 1
 FOLDER: Final = Path(__file__).resolve().parent.parent / "presets"
 """Where the presets that come with Aeolia are."""
 MAX_BYTES: Final = 1 << 20
+MAX_PROBLEMS: Final = 20
+"""So many mistakes of a preset are told."""
 
 _TEXTS: Final = ("name", "description", "bundle")
 
@@ -76,7 +78,7 @@ def list_presets() -> tuple[str, ...]:
 
 
 def load_preset(name_or_path: str | Path) -> Preset:
-    """A preset by the name it comes with, or by its path (which ends in .toml). Raises AeoliaError."""
+    """A preset by the name it comes with, or by its path (which ends in .toml). AeoliaError as of `parse_preset`."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
         if str(name_or_path) not in list_presets():
@@ -97,7 +99,9 @@ def load_preset(name_or_path: str | Path) -> Preset:
 
 
 def parse_preset(text: str, where: str = "preset") -> Preset:
-    """A preset from its TOML; `where` is named in errors. Raises AeoliaError."""
+    """A preset from its TOML; `where` is named in errors. Raises AeoliaError: the first mistake, those after it as its
+    notes (`__notes__`), a line each, in the order of their lines.
+    """
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -106,13 +110,16 @@ def parse_preset(text: str, where: str = "preset") -> Preset:
     version = document.pop("version", None)
     if version != VERSION or isinstance(version, bool):
         found = "missing" if version is None else shown(version)
-        raise reader.error(("version",), f"version {found}: must be {VERSION}")
+        reader.wrong(("version",), f"version {found}: must be {VERSION}")
+        raise reader.refusal()  # another version may have other keys
     texts = {key: reader.text(key, document.pop(key)) for key in _TEXTS if key in document}
     if "name" not in texts:
-        raise reader.error((), 'name missing: must be there, as in name = "Night"')
-    midi = document.pop("midi", [])
+        reader.wrong((), 'name missing: must be there, as in name = "Night"')
+    midi = reader.routes(document.pop("midi", []))
     values = reader.values(document)
-    return Preset(texts["name"], values, texts.get("bundle"), reader.routes(midi), texts.get("description", ""))
+    if reader.problems:
+        raise reader.refusal()
+    return Preset(texts["name"], values, texts.get("bundle"), midi, texts.get("description", ""))
 
 
 def save_preset(preset: Preset, path: str | Path) -> None:
@@ -164,15 +171,30 @@ def _toml(value: object) -> str:
 
 
 class _Reader:
-    """Takes a parsed document apart; knows the text to name the line of what is wrong."""
+    """Takes a parsed document apart; knows the text to name the line of what is wrong. What is wrong is kept, and a
+    default stands in for it.
+    """
 
     def __init__(self, text: str, where: str) -> None:
-        self._text = text
+        self._lines = _lines_of_keys(text)
         self._where = where
+        self.problems: list[tuple[int, str]] = []
+        """Line (0 where there is none) and what is wrong there."""
 
-    def error(self, path: tuple[str, ...], problem: str) -> AeoliaError:
-        line = line_of(self._text, path)
-        return AeoliaError(f"preset {self._where}{f' line {line}' if line else ''}: {problem}")
+    def wrong(self, path: tuple[str, ...], problem: str) -> None:
+        """Keeps a problem; AeoliaError, the refusal, once there are MAX_PROBLEMS."""
+        line = _line_in(self._lines, path)
+        self.problems.append((line or 0, f"preset {self._where}{f' line {line}' if line else ''}: {problem}"))
+        if len(self.problems) == MAX_PROBLEMS:
+            raise self.refusal()
+
+    def refusal(self) -> AeoliaError:
+        """All problems, sorted by their line."""
+        (_, first), *others = sorted(self.problems, key=lambda problem: problem[0])
+        error = AeoliaError(first)
+        for _, other in others:
+            error.add_note(other)
+        return error
 
     def text(self, key: str, value: object) -> str:
         least = 0 if key == "description" else 1
@@ -181,7 +203,8 @@ class _Reader:
         try:
             (checked,) = check_as(key, "s", (least,), (MAX_NAME_CHARS,), (value,))
         except AeoliaError as error:
-            raise self.error((key,), str(error)) from None
+            self.wrong((key,), str(error))
+            return ""
         return str(checked)
 
     def values(self, document: Mapping[str, Any]) -> Values:
@@ -191,52 +214,57 @@ class _Reader:
         for section, entries in document.items():
             if section not in sections:
                 allowed = ", ".join(("version", *_TEXTS, *sections, "midi"))
-                raise self.error((section,), f"key {shown(section)} unknown: must be one of {allowed}")
+                self.wrong((section,), f"key {shown(section)} unknown: must be one of {allowed}")
+                continue
             if not isinstance(entries, dict):
-                raise self.error((section,), f"{section} {shown(entries)}: must be a table, [{section}]")
+                self.wrong((section,), f"{section} {shown(entries)}: must be a table, [{section}]")
+                continue
             for key, value in entries.items():
                 if (section, key) not in addresses:
                     allowed = ", ".join(k for s, k in addresses if s == section)
-                    raise self.error(
-                        (section, key), f"key {shown(key)} unknown in [{section}]: must be one of {allowed}"
-                    )
-                found[addresses[section, key]] = value
+                    self.wrong((section, key), f"key {shown(key)} unknown in [{section}]: must be one of {allowed}")
+                else:
+                    found[addresses[section, key]] = value
         for address, key in KEYS.items():
             if address in found:
                 value = found[address]
                 try:
                     values = values.set(address, *(value if isinstance(value, list) else (value,)))
                 except AeoliaError as error:
-                    raise self.error(key, str(error)) from None
+                    self.wrong(key, str(error))
         return values
 
     def routes(self, midi: object) -> tuple[Route, ...]:
         if not isinstance(midi, list) or not all(isinstance(entry, dict) for entry in midi):
-            raise self.error(("midi",), f"midi {shown(midi)}: must be tables, [[midi]]")
-        return tuple(self._route(entry, index) for index, entry in enumerate(midi))
+            self.wrong(("midi",), f"midi {shown(midi)}: must be tables, [[midi]]")
+            return ()
+        routes = [self._route(entry, index) for index, entry in enumerate(midi)]
+        return tuple(route for route in routes if route is not None)
 
-    def _route(self, entry: dict[str, object], index: int) -> Route:
+    def _route(self, entry: dict[str, object], index: int) -> Route | None:
+        problems_before = len(self.problems)
         checked: dict[str, Any] = {}
         for key, value in entry.items():
             if key not in _ROUTE_KINDS:
                 allowed = ", ".join(_ROUTE_KINDS)
-                raise self.error(
-                    ("midi", str(index), key), f"key {shown(key)} unknown in [[midi]]: must be one of {allowed}"
-                )
+                self.wrong(("midi", str(index), key), f"key {shown(key)} unknown in [[midi]]: must be one of {allowed}")
+                continue
             low, high = (1, MAX_NAME_CHARS) if _ROUTE_KINDS[key] == "s" else (-1e9, 1e9)
             try:
                 (checked[key],) = check_as(key, _ROUTE_KINDS[key], (low,), (high,), (value,))
                 if key == "curve":
                     checked[key] = _curve(str(value))
             except AeoliaError as error:
-                raise self.error(("midi", str(index), key), str(error)) from None
-        missing = [f.name for f in fields(Route) if f.default is MISSING and f.name not in checked]
+                self.wrong(("midi", str(index), key), str(error))
+        for needed in [f.name for f in fields(Route) if f.default is MISSING and f.name not in entry]:
+            self.wrong(("midi", str(index)), f"{needed} missing in [[midi]]: must be there")
+        if len(self.problems) > problems_before:
+            return None
         try:
-            if missing:
-                raise AeoliaError(f"{missing[0]} missing in [[midi]]: must be there")
             return Route(**checked)
         except AeoliaError as error:
-            raise self.error(("midi", str(index)), str(error)) from None
+            self.wrong(("midi", str(index)), str(error))
+            return None
 
 
 _ROUTE_KINDS: Final[Mapping[str, str]] = {
@@ -265,6 +293,10 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
     """The line, from 1, that sets a key; of one in an inline table, the line of the table; None where there is neither.
     Tables of an array count from 0: ("midi", "0", "control").
     """
+    return _line_in(_lines_of_keys(text), path)
+
+
+def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
     lines: dict[tuple[str, ...], int] = {}
     prefix: tuple[str, ...] = ()
     seen: dict[str, int] = {}
@@ -278,6 +310,10 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
             lines.setdefault(prefix, number)
         elif key := _KEY.match(line):
             lines.setdefault((*prefix, *_parts(key[1])), number)
+    return lines
+
+
+def _line_in(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int | None:
     for length in range(len(path), 0, -1):
         starts = [number for known, number in lines.items() if known[:length] == path[:length]]
         if starts:

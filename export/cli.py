@@ -1,4 +1,7 @@
-"""`aeolia export`: trained stages to a bundle, and the sentence encoder to ONNX."""
+"""`aeolia export`: trained stages to a bundle, and the sentence encoder to ONNX.
+
+What needs the [train] extra is imported where the command runs: it explains itself without.
+"""
 
 import argparse
 import logging
@@ -6,13 +9,7 @@ import shutil
 import warnings
 from pathlib import Path
 
-import torch
-
 from engine.bundle import DEFAULT, SHIPPED
-from export.bundle import Options, write_bundle
-from export.onnx import export, quantize
-from models.sentences import pretrained
-from models.stages import Recipe, Work
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,6 +26,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _export(args: argparse.Namespace) -> int:
     """Writes every net as ONNX, checks it against torch, and makes a bundle with a manifest and checksums."""
+    from export.bundle import Options, write_bundle
+    from models.stages import Recipe, Work
+
     logging.getLogger().setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -47,6 +47,11 @@ def _export(args: argparse.Namespace) -> int:
 
 def export_text(folder: Path) -> None:
     """Writes text.onnx (int8) and tokenizer.json of the pretrained sentence encoder to `folder`."""
+    import torch
+
+    from export.onnx import export, quantize
+    from models.sentences import pretrained
+
     folder.mkdir(parents=True, exist_ok=True)
     net, tokenizer = pretrained()
     ids = torch.tensor([[101, 2784, 13589, 102]])

@@ -1,4 +1,5 @@
-"""`aeolia`: finds the command, runs it, and turns every error into one line on stderr.
+"""`aeolia`: finds the command, runs it, and turns every error into one line on stderr, and each of its notes into one
+more.
 
 A command is a module with `register(subparsers)`; it adds its parser and sets `run`, a function of the parsed
 arguments that returns the exit code. Commands that need torch are found by name in the entry point group
@@ -102,10 +103,13 @@ def sigterm_interrupts() -> Iterator[None]:
 
 
 def failed(error: Exception, debug: bool) -> int:
-    """Say it in one line, with the traceback before it only when asked for; returns exit code 1."""
+    """Say it in one line, and one for each of its notes, with the traceback before it only when asked for; returns exit
+    code 1.
+    """
     if debug:
         traceback.print_exc()
-    print(f"aeolia: error: {one_line(error)}", file=sys.stderr)
+    for said in (error, *getattr(error, "__notes__", ())):
+        print(f"aeolia: error: {one_line(said)}", file=sys.stderr)
     return 1
 
 

@@ -11,7 +11,17 @@ from engine.control import Values
 from engine.errors import AeoliaError
 from engine.midi import Route
 from engine.params import BY_ADDRESS, EMOTIONS, VOICES, Curve
-from engine.preset import KEYS, Preset, format_preset, line_of, list_presets, load_preset, parse_preset, save_preset
+from engine.preset import (
+    KEYS,
+    MAX_PROBLEMS,
+    Preset,
+    format_preset,
+    line_of,
+    list_presets,
+    load_preset,
+    parse_preset,
+    save_preset,
+)
 
 HEAD = 'version = 1\nname = "x"\n'
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=50).filter(
@@ -107,6 +117,52 @@ def test_errors_name_the_line_and_what_is_allowed(text: str, said: str) -> None:
         parse_preset(text, "p.toml")
     assert any(part in str(refusal.value) for part in said.split("|"))
     assert "\n" not in str(refusal.value)
+
+
+MISTAKES = (
+    HEAD
+    + """description = 3
+[emotions]
+fear = 11
+joy = 1
+[colour]
+red = 1
+[prompts]
+a = 7
+[[midi]]
+contrl = 7
+address = "/level"
+[[midi]]
+control = 128
+address = "/level"
+"""
+)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
+    with pytest.raises(AeoliaError) as refusal:
+        parse_preset(MISTAKES, "p.toml")
+    told = [str(refusal.value), *refusal.value.__notes__]
+    assert not any("\n" in line for line in told)
+    beginnings = [
+        "line 3: description 3: must be text",
+        "line 5: /emotion/fear 11: must be in range 0..10",
+        "line 6: key 'joy' unknown in [emotions]",
+        "line 7: key 'colour' unknown",
+        "line 10: /prompt/a/text 7: must be text",
+        "line 11: control missing in [[midi]]",
+        "line 12: key 'contrl' unknown in [[midi]]",
+        "line 14: MIDI control 128: must be in range 0..127",
+    ]
+    assert len(told) == len(beginnings)
+    for line, beginning in zip(told, beginnings, strict=True):
+        assert line.startswith(f"preset p.toml {beginning}")
+
+
+def test_many_mistakes_end_at_a_limit() -> None:
+    with pytest.raises(AeoliaError) as refusal:
+        parse_preset(HEAD + "\n".join(f"k{n} = {n}" for n in range(50_000)))
+    assert 1 + len(refusal.value.__notes__) == MAX_PROBLEMS
 
 
 @given(st.text(max_size=200))

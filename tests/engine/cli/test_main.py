@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.main import OWN, main
+from engine.cli.main import OWN, TRAIN_PACKAGES, main
 from engine.params import PARAMS
 
 
@@ -71,6 +71,15 @@ def test_failure_is_one_line_and_exit_code_1(
     assert not list(tmp_path.iterdir())
 
 
+def test_each_mistake_of_a_preset_is_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    preset = tmp_path / "p.toml"
+    preset.write_text('version = 1\nname = "x"\n[emotions]\njoy = 1\nfear = 11\n')
+    code, _, err = run(capsys, "serve", "--preset", str(preset), "--device", "null")
+    assert code == 1
+    assert [line.partition(" line ")[2][:2] for line in err.splitlines()] == ["4:", "5:"]
+    assert all(line.startswith(f"aeolia: error: preset {preset} line ") for line in err.splitlines())
+
+
 def test_a_traceback_is_shown_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in run(capsys, "render", "nowhere", "-o", "x.flac")[2]
     assert "Traceback" in run(capsys, "render", "nowhere", "-o", "x.flac", "--debug")[2]
@@ -108,16 +117,34 @@ def test_each_command_explains_itself(capsys: pytest.CaptureFixture[str], comman
     assert out.startswith(f"usage: aeolia {command}")
 
 
-def test_a_model_command_without_torch_names_the_extra(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "models"]:
+@pytest.fixture
+def no_train_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment without the [train] extra."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"models", "export", *TRAIN_PACKAGES}]:
         monkeypatch.delitem(sys.modules, name)
-    code, _, err = run(capsys, "train", "--tiny")
+    for name in TRAIN_PACKAGES:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.usefixtures("no_train_extra")
+@pytest.mark.parametrize("command", ["data", "train", "distill", "export"])
+def test_a_model_command_explains_itself_without_torch(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, err = run(capsys, command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: aeolia {command}")
+
+
+@pytest.mark.usefixtures("no_train_extra")
+@pytest.mark.parametrize("arguments", ["train --tiny", "distill", "export -o x", "export --text -o x"])
+def test_a_model_command_without_torch_names_the_extra(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *arguments.split())
     assert code == 1
     assert "pip install -e '.[train]'" in err
     assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_params_json_is_the_table(capsys: pytest.CaptureFixture[str]) -> None:
