@@ -3,7 +3,7 @@
 Same events, same bundle, same provider: same bytes. One thread.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -25,8 +25,6 @@ Sound: TypeAlias = NDArray[np.float32]
 """(n, output channels) float32."""
 Control: TypeAlias = tuple[int, Slot, float]
 """Sample, slot and value, for the callback."""
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told the samples that are done and that there will be."""
 
 SLOTS: Final[Mapping[str, Slot]] = MappingProxyType(
     {
@@ -41,7 +39,7 @@ SLOTS: Final[Mapping[str, Slot]] = MappingProxyType(
 """What takes effect inside the audio callback."""
 
 MAX_REPLAY_S: Final = 86_400.0
-"""The longest performance that is made in one piece."""
+"""The longest performance of a journal that is made again."""
 
 _BLOCK: Final = 256
 
@@ -95,7 +93,7 @@ def perform_blocks(
         yield _render(state, position, stream.hop(), controls)[: samples - position]
 
 
-def perform(
+def performing(
     bundle: Bundle,
     values: Values,
     events: Iterable[Event],
@@ -103,14 +101,19 @@ def perform(
     *,
     seed: int = 0,
     channels: int = 2,
-    progress: Progress | None = None,
-) -> Sound:
-    """`perform_blocks` with a bundle, in one piece: (N, channels) float32."""
+) -> Iterator[Sound]:
+    """`perform_blocks` with a bundle."""
     samples = round(seconds * bundle.manifest.sample_rate)
-    blocks = perform_blocks(
+    return perform_blocks(
         nets_of(bundle, seed), sampler_of(bundle), values, events, samples, seed=seed, channels=channels
     )
-    return _collect(blocks, samples, channels, progress)
+
+
+def perform(
+    bundle: Bundle, values: Values, events: Iterable[Event], seconds: float, *, seed: int = 0, channels: int = 2
+) -> Sound:
+    """`performing` in one piece: (N, channels) float32."""
+    return np.concatenate(list(performing(bundle, values, events, seconds, seed=seed, channels=channels)))
 
 
 def replay_blocks(nets: Nets, make: Make, journal: Journal) -> Iterator[Sound]:
@@ -146,8 +149,8 @@ def replay_blocks(nets: Nets, make: Make, journal: Journal) -> Iterator[Sound]:
         yield _render(state, position, stream.hop(), controls)[: journal.end - position]
 
 
-def replay(journal: Journal, bundle: Bundle, *, steps: int | None = None, progress: Progress | None = None) -> Sound:
-    """A journal's performance in one piece, (N, channels) float32; with `steps`, sampled in so many steps throughout.
+def replaying(journal: Journal, bundle: Bundle, *, steps: int | None = None) -> Iterator[Sound]:
+    """`replay_blocks` with a bundle; with `steps`, sampled in so many steps throughout.
 
     AeoliaError where the bundle is not the one that was played, and where the performance is longer than a day.
     """
@@ -162,8 +165,14 @@ def replay(journal: Journal, bundle: Bundle, *, steps: int | None = None, progre
     def finer(request: Request) -> NDArray[np.float32]:
         return make(request if steps is None else replace(request, steps=steps))
 
-    blocks = replay_blocks(nets_of(bundle, journal.header.seed), finer, journal)
-    return _collect(blocks, journal.end, journal.header.channels, progress)
+    return replay_blocks(nets_of(bundle, journal.header.seed), finer, journal)
+
+
+def replay(journal: Journal, bundle: Bundle, *, steps: int | None = None) -> Sound:
+    """`replaying` in one piece: (N, channels) float32."""
+    return np.concatenate(
+        [np.empty((0, journal.header.channels), np.float32), *replaying(journal, bundle, steps=steps)]
+    )
 
 
 class _Upcoming:
@@ -205,15 +214,4 @@ def _render(state: CallbackState, position: int, stereo: Sound, controls: list[C
     if done < len(out):
         state.render(out[done:])
     state.applied()  # nobody asks: keeps its log from filling
-    return out
-
-
-def _collect(blocks: Iterator[Sound], samples: int, channels: int, progress: Progress | None) -> Sound:
-    out = np.empty((samples, channels), np.float32)
-    done = 0
-    for block in blocks:
-        out[done : done + len(block)] = block
-        done += len(block)
-        if progress is not None:
-            progress(done, samples)
     return out

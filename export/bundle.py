@@ -26,6 +26,7 @@ from models.stages import Work
 PARITY = 1e-4
 """The relative error that an fp32 export may have against torch."""
 
+
 @dataclass(frozen=True)
 class Smaller:
     """A way to make an exported net smaller, and the relative error against torch up to which it is taken."""

@@ -6,19 +6,19 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engine.audio import NULL, find_device, list_devices
+from engine.audio import NULL, find_device
 from engine.bundle import Bundle, load_bundle
 from engine.cli import score, sounds, spectrogram
 from engine.cli.main import Subparsers
 from engine.cli.options import add_bundle, sound_file
+from engine.cli.ports import sound_devices
+from engine.cli.progress import followed
 from engine.control import Values
 from engine.errors import AeoliaError
-from engine.offline import perform
+from engine.offline import performing
 from engine.params import EMOTIONS
 from engine.session import Session
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 def has_sound_card() -> bool:
     """Whether there is a default device; says on stderr why not."""
     try:
-        find_device(None, list_devices())
+        find_device(None, sound_devices())
     except AeoliaError as error:
         print(f"aeolia: {error}; playing into the file only", file=sys.stderr)
         return False
@@ -82,13 +82,10 @@ def opening() -> Values:
 def offline(bundle: Bundle, path: Path) -> None:
     """As fast as the machine goes, into the file."""
     rate_hz = bundle.manifest.sample_rate
-    with tqdm(total=score.SECONDS, desc="demo", unit="s", disable=None) as bar:
-
-        def progress(done: int, _: int) -> None:
-            bar.update(round(done / rate_hz, 1) - bar.n)
-
-        sound = perform(bundle, opening(), score.events(rate_hz), score.SECONDS, progress=progress)
-    sounds.write(path, sound, rate_hz, f"aeolia demo (bundle {bundle.manifest.name})")
+    samples = round(score.SECONDS * rate_hz)
+    blocks = performing(bundle, opening(), score.events(rate_hz), score.SECONDS)
+    comment = f"aeolia demo (bundle {bundle.manifest.name})"
+    sounds.write(path, followed(blocks, samples, rate_hz, "demo"), samples, 2, rate_hz, comment)
 
 
 def live(bundle: Bundle, device: str | None, path: Path) -> None:
@@ -126,11 +123,18 @@ def steer(session: Session) -> None:
             pause.wait(0.05)
 
 
-def lanes() -> list[tuple[str, NDArray[np.float64], tuple[float, float]]]:
+def lanes() -> list[spectrogram.Lane]:
     """What moves, as curves under the spectrogram."""
-    emotions = [(emotion, score.curve(f"/emotion/{emotion}"), (0.0, 10.0)) for emotion in EMOTIONS]
+    emotions = [(emotion, score.curve(f"/emotion/{emotion}"), (0.0, 10.0), ("0", "10")) for emotion in EMOTIONS]
     return [
-        ("morph a-b", score.curve("/morph"), (0.0, 1.0)),
+        ("morph", score.curve("/morph"), (0.0, 1.0), ("a", "b")),
         *emotions,
-        ("azimuth", score.curve("/pan/azimuth"), (-90.0, 90.0)),
+        (
+            "pan azimuth",
+            score.curve("/pan/azimuth"),
+            (-90.0, 90.0),
+            ("-90° left", "90° right"),
+        ),
+        ("pan motion", score.curve("/pan/motion/depth"), (0.0, 90.0), ("0°", "90°")),
+        ("level", score.curve("/level"), (-60.0, 0.0), ("-60 dB", "0 dB")),
     ]

@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from engine.audio import NULL, find_device, list_devices
+from engine.audio import NULL, find_device
 from engine.cli.main import Subparsers
+from engine.cli.ports import midi_inputs, sound_devices
 from engine.cli.tables import aligned
 from engine.errors import AeoliaError
-from engine.midi import list_ports
 
 HEADER = ("device", "name", "through", "channels", "rate", "")
 
@@ -24,20 +24,20 @@ def register(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the lists; what can't be listed is said on stderr and does not stop the rest."""
     if args.default:
-        print(find_device(None, list_devices()).name)
+        print(find_device(None, sound_devices()).name)
         return 0
     rows = [(NULL, "keeps time without a sound card", "", "1..64", "any", "")]
     try:
         rows[:0] = [
             (str(d.index), d.name, d.host, f"1..{d.channels}", f"{d.rate_hz} Hz", "default" if d.default else "")
-            for d in list_devices()
+            for d in sound_devices()
             if d.channels > 0
         ]
     except AeoliaError as error:
         print(f"aeolia: {error}", file=sys.stderr)
     print(aligned(HEADER, rows))
     try:
-        ports = list_ports()
+        ports = midi_inputs()
     except AeoliaError as error:
         print(f"aeolia: {error}", file=sys.stderr)
     else:

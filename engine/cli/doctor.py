@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from engine.audio import list_devices
 from engine.bundle import load_bundle, providers
 from engine.cli.main import Subparsers
+from engine.cli.ports import midi_inputs, sound_devices
 from engine.cli.words import installing
 from engine.errors import AeoliaError
-from engine.midi import list_ports
 from engine.preset import list_presets, load_preset
 
 MAC = sys.platform == "darwin"
@@ -58,7 +57,7 @@ def examine() -> Iterator[Finding]:
     yield tried("presets", describe_presets, "reinstall: pip install --force-reinstall aeolia", vital=True)
     yield Finding("inference", f"onnxruntime {version('onnxruntime')}, {', '.join(providers())}")
     yield sound()
-    yield tried("MIDI inputs", lambda: ", ".join(list_ports()) or "none connected", midi_remedy())
+    yield tried("MIDI inputs", lambda: ", ".join(midi_inputs()) or "none connected", midi_remedy())
     yield from programs()
     yield from extras()
 
@@ -89,7 +88,7 @@ def sound() -> Finding:
     """PortAudio and what it finds. Nothing is vital here: files and the null device need no sound card."""
     remedy = "brew install portaudio" if MAC else "sudo apt install libportaudio2"
     try:
-        devices = list_devices()
+        devices = sound_devices()
     except AeoliaError as error:
         return Finding("sound card", str(error), remedy)
     default = next((device for device in devices if device.default), None)

@@ -2,22 +2,20 @@
 
 import argparse
 import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
 from engine.bundle import Bundle, load_bundle
 from engine.cli import sounds
 from engine.cli.main import Subparsers
 from engine.cli.options import MAX_SECONDS, add_bundle, emotion, sound_file, value_of, whole, within
+from engine.cli.progress import followed
 from engine.control import Values
 from engine.errors import AeoliaError
-from engine.offline import perform
+from engine.offline import Sound, performing
 from engine.params import BY_ADDRESS
-
-Sound = NDArray[np.float32]
 
 LEAD_IN_S = 0.2
 """What a loop leaves out at the start: sound that is still fading in."""
@@ -60,8 +58,11 @@ def run(args: argparse.Namespace) -> int:
         values = values.set("/generator/guidance", bundle.manifest.default_guidance).set("/pan/azimuth", args.pan)
         for address, value in args.emotion:
             values = values.set(address, value)
-        sound = (loop if args.loop else piece)(bundle, values, args.seconds, path.name)
-        sounds.write(path, sound, bundle.manifest.sample_rate, described(args, seed, bundle.manifest.name))
+        rate_hz = bundle.manifest.sample_rate
+        samples = round(args.seconds * rate_hz)
+        blocks = (loop if args.loop else piece)(bundle, values, args.seconds)
+        comment = described(args, seed, bundle.manifest.name)
+        sounds.write(path, followed(blocks, samples, rate_hz, path.name), samples, 2, rate_hz, comment)
         print(path)
     return 0
 
@@ -74,35 +75,57 @@ def names(output: Path, count: int) -> list[Path]:
     return [output.with_stem(f"{output.stem}-{k:0{digits}}") for k in range(1, count + 1)]
 
 
-def piece(bundle: Bundle, values: Values, seconds: float, name: str) -> Sound:
-    """(N, 2) from silence to a short fade."""
-    sound = performed(bundle, values, seconds, name)
-    fade = min(len(sound), round(FADE_OUT_S * bundle.manifest.sample_rate))
-    sound[len(sound) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-    return sound
+def piece(bundle: Bundle, values: Values, seconds: float) -> Iterator[Sound]:
+    """(N, 2) in blocks, from silence to a short fade."""
+    rate_hz = bundle.manifest.sample_rate
+    return faded(performed(bundle, values, seconds), round(seconds * rate_hz), round(FADE_OUT_S * rate_hz))
 
 
-def loop(bundle: Bundle, values: Values, seconds: float, name: str) -> Sound:
-    """(N, 2) whose last frame goes on in its first: what would follow the end is crossfaded, with equal power, into the
-    beginning. N is exact to the sample.
-    """
+def faded(blocks: Iterable[Sound], samples: int, fade: int) -> Iterator[Sound]:
+    """`samples` frames in blocks, the last `fade` of them down to nothing."""
+    fade = min(samples, fade)
+    gains = np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+    ahead = samples - fade
+    for block in blocks:
+        fading = between(block, ahead, ahead + fade)
+        at = max(-ahead, 0)
+        yield np.concatenate([between(block, 0, ahead), fading * gains[at : at + len(fading)]])
+        ahead -= len(block)
+
+
+def between(block: Sound, start: int, stop: int) -> Sound:
+    """What of a block lies in start..stop, counted from its beginning; either may lie before it or after it."""
+    return block[max(start, 0) : max(stop, 0)]
+
+
+def loop(bundle: Bundle, values: Values, seconds: float) -> Iterator[Sound]:
+    """(N, 2) in blocks, whose last frame goes on in its first. N is exact to the sample."""
     rate_hz = bundle.manifest.sample_rate
     fade_s = min(1.0, seconds / 2)
-    lead, fade, frames = round(LEAD_IN_S * rate_hz), round(fade_s * rate_hz), round(seconds * rate_hz)
-    sound = performed(bundle, values, LEAD_IN_S + seconds + fade_s + 1 / rate_hz, name)[lead:]
+    lead, fade, samples = round(LEAD_IN_S * rate_hz), round(fade_s * rate_hz), round(seconds * rate_hz)
+    return looped(performed(bundle, values, LEAD_IN_S + seconds + fade_s + 1 / rate_hz), lead, fade, samples)
+
+
+def looped(blocks: Iterable[Sound], lead: int, fade: int, samples: int) -> Iterator[Sound]:
+    """A loop of `samples` frames out of lead + samples + fade or more.
+
+    It begins `fade` after the lead. Its end is what comes `samples` after the lead, crossfaded with equal power into
+    what stands before its beginning: these two alone wait in memory.
+    """
+    into, out_of = [], []
+    for block in blocks:
+        into.append(between(block, lead, lead + fade))
+        if len(middle := between(block, lead + fade, lead + samples)):
+            yield middle
+        out_of.append(between(block, lead + samples, lead + samples + fade))
+        lead -= len(block)
     angle = np.linspace(0, np.pi / 2, fade, endpoint=False, dtype=np.float32)[:, None]
-    beginning = sound[:fade] * np.sin(angle) + sound[frames : frames + fade] * np.cos(angle)
-    return np.asarray(np.clip(np.concatenate([beginning, sound[fade:frames]]), -1, 1), np.float32)
+    yield np.clip(np.concatenate(into) * np.sin(angle) + np.concatenate(out_of) * np.cos(angle), -1, 1)
 
 
-def performed(bundle: Bundle, values: Values, seconds: float, name: str) -> Sound:
-    """(N, 2) of these values, with a progress bar on a terminal."""
-    with tqdm(total=round(seconds, 1), desc=name, unit="s", disable=None) as bar:
-
-        def progress(done: int, _: int) -> None:
-            bar.update(round(done / bundle.manifest.sample_rate, 1) - bar.n)
-
-        return perform(bundle, values, (), seconds, seed=int(values.number("/generator/seed")), progress=progress)
+def performed(bundle: Bundle, values: Values, seconds: float) -> Iterator[Sound]:
+    """(N, 2) of these values in blocks."""
+    return performing(bundle, values, (), seconds, seed=int(values.number("/generator/seed")))
 
 
 def described(args: argparse.Namespace, seed: int, bundle: str) -> str:

@@ -3,14 +3,13 @@
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from engine.bundle import find_bundle, list_bundles, load_bundle, read_manifest
 from engine.cli import sounds
 from engine.cli.main import Subparsers
 from engine.cli.options import add_bundle, sound_file, value_of
+from engine.cli.progress import followed
 from engine.journal import read_journal
-from engine.offline import replay
+from engine.offline import replaying
 
 
 def register(subparsers: Subparsers) -> None:
@@ -29,13 +28,9 @@ def run(args: argparse.Namespace) -> int:
     journal = read_journal(args.journal)
     bundle = load_bundle(args.bundle or shipped(journal.header.bundle))
     rate_hz = bundle.manifest.sample_rate
-    with tqdm(total=round(journal.end / rate_hz, 1), desc=path.name, unit="s", disable=None) as bar:
-
-        def progress(done: int, _: int) -> None:
-            bar.update(round(done / rate_hz, 1) - bar.n)
-
-        sound = replay(journal, bundle, steps=args.steps, progress=progress)
-    sounds.write(path, sound, rate_hz, f"aeolia render {args.journal.name} (bundle {bundle.manifest.name})")
+    blocks = followed(replaying(journal, bundle, steps=args.steps), journal.end, rate_hz, path.name)
+    comment = f"aeolia render {args.journal.name} (bundle {bundle.manifest.name})"
+    sounds.write(path, blocks, journal.end, journal.header.channels, rate_hz, comment)
     print(path)
     return 0
 

@@ -1,19 +1,23 @@
-"""Finished sound files: checked before long work, written under a temporary name, renamed when they are whole."""
+"""Finished sound files: checked before long work, written as the sound is made, under a temporary name, renamed when
+they are whole.
+"""
 
 import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from engine.errors import AeoliaError
+from engine.offline import Sound
+from engine.record import MOST_BYTES, MOST_CHANNELS
 
 SUBTYPE = "PCM_24"
 """Also of WAV: a float WAV holds the time at which it was written, and the same sound would not be the same bytes."""
+SAMPLE_BYTES = 3
 
 
 def writable(path: Path) -> Path:
@@ -32,19 +36,30 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}.part{path.suffix}")
 
 
-def write(path: Path, sound: NDArray[np.float32], rate_hz: int, comment: str) -> None:
-    """(N, channels) float32 in +-1 as FLAC or WAV of 24 bit; `comment` says how it was made.
+def write(path: Path, blocks: Iterable[Sound], samples: int, channels: int, rate_hz: int, comment: str) -> None:
+    """Blocks of (n, channels) float32 in +-1, `samples` in all, as FLAC or WAV of 24 bit; `comment` says how it was
+    made. One block at a time is in memory.
 
-    AeoliaError when the disk is full; then nothing is left behind.
+    AeoliaError when the format can't hold so much, and when the disk is full; then nothing is left behind.
     """
+    suffix = path.suffix.lower()
+    needed_bytes = samples * channels * SAMPLE_BYTES
+    if channels > MOST_CHANNELS[suffix]:
+        raise AeoliaError(f"output {path}: {suffix} holds 1..{MOST_CHANNELS[suffix]} channels, not {channels}")
+    if needed_bytes > MOST_BYTES[suffix]:
+        most_s = MOST_BYTES[suffix] / (channels * SAMPLE_BYTES * rate_hz)
+        raise AeoliaError(
+            f"output {path}: {samples / rate_hz:.0f} s of {channels} channels: {suffix} holds {most_s:.0f} s of them"
+        )
     part = part_of(path)
     try:
-        with soundfile.SoundFile(part, "w", rate_hz, sound.shape[1], SUBTYPE) as file:
+        with soundfile.SoundFile(part, "w", rate_hz, channels, SUBTYPE) as file:
             file.comment, file.software = comment, "Aeolia"
-            file.write(sound)
+            for block in blocks:
+                file.write(block)
         os.replace(part, path)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise AeoliaError(f"output {path}: {reason(error, part, sound.size * 3)}") from error
+        raise AeoliaError(f"output {path}: {reason(error, part, needed_bytes)}") from error
     finally:
         part.unlink(missing_ok=True)
 

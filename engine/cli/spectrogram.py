@@ -17,14 +17,17 @@ from engine.cli.sounds import part_of
 Float = NDArray[np.float32]
 Mark = tuple[float, str]
 """A time in seconds and what happens then."""
-Lane = tuple[str, NDArray[np.float64], tuple[float, float]]
-"""A curve over the whole sound: its name, its values at equal distances, its range."""
+Lane = tuple[str, NDArray[np.float64], tuple[float, float], tuple[str, str]]
+"""A curve over the whole sound: its name, its values at equal distances, its range, and how its ends are called."""
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 WINDOW = 4096
 LOW_HZ = 30.0
 FLOOR_DB = -80.0
 TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
-PANEL, LANE, LEFT, RIGHT, TOP = (1200, 300), 34, 90, 90, 60
+PANEL, LANE, LEFT, RIGHT, TOP = (1200, 300), 40, 130, 130, 60
+GAP, ROW, LETTER = 14, 19, 8
+"""Pixels between panels and between lanes, of a row of words, and of a letter."""
 # Anchors of the colour map, dark to light, close to matplotlib's "magma" (CC0)
 COLOURS = np.array(
     [
@@ -40,7 +43,7 @@ COLOURS = np.array(
     ],
     np.float64,
 )
-INK, FAINT = (30, 30, 34), (150, 150, 158)
+INK, FAINT, GRID, CURVE = (20, 20, 24), (120, 120, 128), (222, 222, 228), (160, 20, 90)
 
 
 def power_db(channel: Float, rate_hz: int, columns: int, rows: int) -> NDArray[np.float64]:
@@ -74,26 +77,31 @@ def draw(sound: Float, rate_hz: int, title: str, marks: Sequence[Mark] = (), lan
     names = ("mono",) if sound.shape[1] == 1 else ("left", "right") if sound.shape[1] == 2 else ("output 1", "output 2")
     seconds = len(sound) / rate_hz
     mark_rows = stagger(marks, seconds, width)
-    top = TOP + 16 * (1 + max(mark_rows, default=-1))
-    panels_end = top + len(names) * (height + 14)
-    picture = Image.new("RGB", (LEFT + width + RIGHT, panels_end + 40 + len(lanes) * (LANE + 10) + 10), "white")
+    top = TOP + ROW * (1 + max(mark_rows, default=-1))
+    panels_end = top + len(names) * (height + GAP) - GAP
+    lanes_top = panels_end + 52
+    picture = Image.new("RGB", (LEFT + width + RIGHT, lanes_top + len(lanes) * (LANE + GAP)), "white")
     pen = ImageDraw.Draw(picture)
-    small, large = ImageFont.load_default(13), ImageFont.load_default(18)
-    pen.text((LEFT, 10), title, INK, large)
+    small, large = ImageFont.load_default(15), ImageFont.load_default(20)
+    pen.text((LEFT, 12), title, INK, large)
     levels = [power_db(sound[:, k], rate_hz, width, height) for k in range(len(names))]
     loudest = max(float(level.max()) for level in levels)
     for k, (name, level) in enumerate(zip(names, levels, strict=True)):
-        y = top + k * (height + 14)
+        y = top + k * (height + GAP)
         picture.paste(Image.fromarray(coloured(level - loudest)), (LEFT, y))
         frequency_axis(pen, small, y, rate_hz, name)
-    colour_bar(picture, pen, small, top)
-    time_axis(pen, small, panels_end, seconds)
-    for (at, text), row in zip(marks, mark_rows, strict=True):
-        x = LEFT + at / seconds * width
-        pen.line((x, TOP + 16 * row, x, panels_end - 14), FAINT)
-        pen.text((x + 3, TOP + 16 * row - 4), text, INK, small)
+    colour_bar(picture, pen, small, top, panels_end - top)
+    upright(picture, small, "frequency", 30, (top + panels_end) // 2)
+    ticks = time_ticks(seconds)
+    time_axis(pen, small, panels_end, ticks)
     for k, lane in enumerate(lanes):
-        draw_lane(pen, small, panels_end + 40 + k * (LANE + 10), lane)
+        draw_lane(pen, small, lanes_top + k * (LANE + GAP), lane, [x for x, _ in ticks])
+    for (at, text), row in zip(marks, mark_rows, strict=True):
+        x, y = LEFT + at / seconds * width, TOP + ROW * row
+        pen.line((x, y, x, panels_end), FAINT)
+        for k in range(len(lanes)):
+            pen.line((x, lanes_top + k * (LANE + GAP), x, lanes_top + k * (LANE + GAP) + LANE), FAINT)
+        pen.text((x + 4, y - 3), text, INK, small)
     return picture
 
 
@@ -116,7 +124,7 @@ def coloured(db: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def stagger(marks: Sequence[Mark], seconds: float, width: int) -> list[int]:
-    """The text row of each mark, so that no text runs into the next one in its row (7 pixels a character)."""
+    """The text row of each mark, so that no text runs into the next one in its row."""
     ends: list[float] = []
     rows = []
     for at, text in marks:
@@ -124,53 +132,67 @@ def stagger(marks: Sequence[Mark], seconds: float, width: int) -> list[int]:
         row = next((k for k, end in enumerate(ends) if end < x), len(ends))
         if row == len(ends):
             ends.append(0.0)
-        ends[row] = x + 7 * len(text) + 8
+        ends[row] = x + LETTER * (len(text) + 1)
         rows.append(row)
     return rows
 
 
-def frequency_axis(
-    pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, y: int, rate_hz: int, name: str
-) -> None:
+def frequency_axis(pen: ImageDraw.ImageDraw, font: Font, y: int, rate_hz: int, name: str) -> None:
     """Ticks and numbers left of a panel whose top is `y`, and the channel's name."""
     height = PANEL[1]
     for hz in TICKS_HZ:
         if hz < rate_hz / 2:
             at = y + height * (1 - np.log(hz / LOW_HZ) / np.log(rate_hz / 2 / LOW_HZ))
             pen.line((LEFT - 6, at, LEFT - 1, at), INK)
-            pen.text((LEFT - 8, at), f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz", INK, font, anchor="rm")
-    pen.text((LEFT + 8, y + 6), name, (255, 255, 255), font)
+            pen.text((LEFT - 9, at), f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz", INK, font, anchor="rm")
+    pen.text((LEFT + 8, y + 6), name, "white", font, stroke_width=2, stroke_fill="black")
 
 
-def time_axis(
-    pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, y: int, seconds: float
-) -> None:
-    """Ticks and seconds under the panels: at most sixteen, at round numbers."""
+def time_ticks(seconds: float) -> list[tuple[float, str]]:
+    """At most sixteen places at round numbers, in pixels, and what stands there."""
     step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 3600, 86_400) if seconds / s <= 16)
-    for k in range(int(seconds / step + 1e-9) + 1):
-        x = LEFT + k * step / seconds * PANEL[0]
-        pen.line((x, y - 14, x, y - 8), INK)
-        pen.text((x, y - 6), f"{k * step:g} s", INK, font, anchor="ma")
+    return [(LEFT + k * step / seconds * PANEL[0], f"{k * step:g} s") for k in range(int(seconds / step + 1e-9) + 1)]
 
 
-def colour_bar(
-    picture: Image.Image, pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, y: int
-) -> None:
-    """What the colours mean, right of the first panel."""
-    height, x = PANEL[1], LEFT + PANEL[0] + 14
-    picture.paste(Image.fromarray(coloured(np.repeat(np.linspace(0, FLOOR_DB, height)[:, None], 14, axis=1))), (x, y))
-    for db in range(0, int(FLOOR_DB) - 1, -20):
-        pen.text((x + 18, y + db / FLOOR_DB * height), f"{db} dB", INK, font, anchor="lm")
+def time_axis(pen: ImageDraw.ImageDraw, font: Font, y: int, ticks: Sequence[tuple[float, str]]) -> None:
+    """Ticks and seconds under the panels."""
+    for x, text in ticks:
+        pen.line((x, y, x, y + 6), INK)
+        pen.text((x, y + 10), text, INK, font, anchor="ma")
+    pen.text((LEFT + PANEL[0] + 40, y + 10), "time", INK, font, anchor="la")
 
 
-def draw_lane(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, y: int, lane: Lane) -> None:
-    """A curve in a frame of its own, its range at the right."""
-    name, values, (low, high) = lane
+def colour_bar(picture: Image.Image, pen: ImageDraw.ImageDraw, font: Font, y: int, height: int) -> None:
+    """What the colours mean, right of the panels."""
+    x = LEFT + PANEL[0] + GAP
+    picture.paste(Image.fromarray(coloured(np.repeat(np.linspace(0, FLOOR_DB, height)[:, None], 18, axis=1))), (x, y))
+    pen.rectangle((x, y, x + 17, y + height - 1), outline=INK)
+    for db in range(0, int(FLOOR_DB) - 1, -10):
+        at = y + db / FLOOR_DB * (height - 1)
+        pen.line((x + 18, at, x + 23, at), INK)
+        pen.text((x + 27, at), f"{db} dB", INK, font, anchor="lm")
+    upright(picture, font, "level in dB, 0 dB at the loudest point of all channels", x + 98, y + height // 2)
+
+
+def upright(picture: Image.Image, font: Font, text: str, x: int, y: int) -> None:
+    """A text from below to above, its middle at `x`, `y`."""
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(text))
+    line = Image.new("RGB", (right - left, bottom - top), "white")
+    ImageDraw.Draw(line).text((-left, -top), text, INK, font)
+    turned = line.transpose(Image.Transpose.ROTATE_90)
+    picture.paste(turned, (x - turned.width // 2, y - turned.height // 2))
+
+
+def draw_lane(pen: ImageDraw.ImageDraw, font: Font, y: int, lane: Lane, grid: Sequence[float]) -> None:
+    """A curve in a frame of its own over a grid at these pixels, its name at the left, its range at the right."""
+    name, values, (low, high), (low_name, high_name) = lane
     width = PANEL[0]
+    for x in grid:
+        pen.line((x, y, x, y + LANE), GRID)
     pen.rectangle((LEFT, y, LEFT + width, y + LANE), outline=FAINT)
-    pen.text((LEFT - 8, y + LANE / 2), name, INK, font, anchor="rm")
-    pen.text((LEFT + width + 8, y + 5), f"{high:g}", FAINT, font, anchor="lm")
-    pen.text((LEFT + width + 8, y + LANE - 5), f"{low:g}", FAINT, font, anchor="lm")
+    pen.text((LEFT - 9, y + LANE / 2), name, INK, font, anchor="rm")
+    for end, at in ((high_name, y + 5), (low_name, y + LANE - 5)):
+        pen.text((LEFT + width + 9, at), end, INK, font, anchor="lm")
     xs = LEFT + np.linspace(0, width, len(values))
     ys = y + LANE * (1 - (values - low) / (high - low))
-    pen.line(list(zip(xs.tolist(), ys.tolist(), strict=True)), (181, 54, 122), width=2)
+    pen.line(list(zip(xs.tolist(), ys.tolist(), strict=True)), CURVE, width=3)

@@ -31,7 +31,9 @@ def test_a_tone_in_one_channel_is_in_that_panel_alone() -> None:
     picture = np.asarray(spectrogram.draw(sound, RATE, "left only"), float)
     width, height = spectrogram.PANEL
     left, right = (
-        picture[spectrogram.TOP + k * (height + 14) + 40 :][: height - 40, spectrogram.LEFT : spectrogram.LEFT + width]
+        picture[spectrogram.TOP + k * (height + spectrogram.GAP) + 40 :][
+            : height - 40, spectrogram.LEFT : spectrogram.LEFT + width
+        ]
         for k in (0, 1)
     )
     assert left.max() > 180
@@ -40,6 +42,25 @@ def test_a_tone_in_one_channel_is_in_that_panel_alone() -> None:
 
 def test_a_sound_shorter_than_the_window_can_be_drawn() -> None:
     spectrogram.draw(np.zeros((100, 1), np.float32), RATE, "short")
+
+
+def dark_columns(picture: Image.Image, box: tuple[int, int, int, int]) -> int:
+    """How many columns of pixels inside (left, top, right, bottom) hold ink."""
+    return int((np.asarray(picture.crop(box).convert("L")) < 80).any(axis=0).sum())
+
+
+def test_colours_and_lanes_have_their_scales() -> None:
+    curve = ("a curve", np.linspace(0, 1, 20), (0.0, 1.0), ("nothing", "all"))
+    picture = spectrogram.draw(np.stack([tone(1000)] * 2, axis=1), RATE, "x", [(0.5, "mark")], [curve])
+    width, height = spectrogram.PANEL
+    right = spectrogram.LEFT + width
+    bar = (right + 36, spectrogram.TOP, picture.width, spectrogram.TOP + 2 * height)
+    lanes_top = picture.height - spectrogram.LANE - spectrogram.GAP
+    assert dark_columns(picture, bar) > 40  # its numbers, and what they are
+    assert dark_columns(picture, (0, lanes_top, spectrogram.LEFT - 2, picture.height)) > 25  # the name
+    assert dark_columns(picture, (right + 4, lanes_top, picture.width, picture.height)) > 25  # the range
+    assert dark_columns(picture, (right + 4, 0, picture.width, spectrogram.TOP)) == 0
+    assert dark_columns(picture, (picture.width - 6, 0, picture.width, picture.height)) == 0  # nothing is cut off
 
 
 def test_marks_do_not_run_into_each_other() -> None:
