@@ -106,7 +106,7 @@ class FeatureAutoencoder(nn.Module):
         """Weighted mean of L1 + L2/2 of the standardised features, the pitch bands' steadied, after latent noise."""
         latents = self.encoder(features)
         noise = torch.randn(latents.shape, generator=generator)
-        pitch, others = features.split([PITCH_BANDS, FEATURES - PITCH_BANDS], 1)
+        pitch, others = features[:, :PITCH_BANDS], features[:, PITCH_BANDS:]
         wanted = self.encoder.standardise(torch.cat([steadied(pitch), others], 1))
         error = self.back(latents + self.noise * noise) - wanted
         each = (error.abs() + error.square() / 2).mean((0, 2))

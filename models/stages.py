@@ -254,9 +254,6 @@ def train_student(work: Work, words: TextEncoder) -> None:
     train(net, loss, schedule, work.path("student"), chunks.shape(), after_step=follow, kept=average.tensors)
 
 
-STAGES = ("encoder", "decoder", "teacher")
-
-
 def run(work: Work, stage: str, words: TextEncoder) -> None:
     """Runs one stage to its end, going on from its checkpoint where there is one."""
     torch.manual_seed(work.recipe.encoder_schedule.seed)
