@@ -1,11 +1,13 @@
 """MIDI control changes as events, through a map of routes.
 
-The map is data (a preset holds it); a route may cover any part of a parameter's range, also backwards. The port's own
-thread stamps each message and posts what it means; it waits for nothing.
+The map is data (a preset holds it); a route may cover any part of a parameter's range, also backwards. What comes in
+waits in rtmidi's own C++ queue, which a thread of ours empties: no Python runs on the driver's or the sound server's
+thread, which would have to wait for the interpreter lock there and with it every other program's sound.
 """
 
-import contextlib
 import logging
+import os
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,9 +24,14 @@ VIRTUAL: Final = "virtual"
 JACK: Final = "mido.backends.rtmidi/UNIX_JACK"
 """The value of MIDO_BACKEND that takes JACK's MIDI ports."""
 
+_BACKEND = "mido.backends.rtmidi"
 _CLIENT = "aeolia"
 _NUMBERS = "fib"
-_ERRORS = (OSError, ImportError, RuntimeError, ValueError)  # rtmidi's own, no library, other backends', an unknown API
+_ERRORS = (OSError, RuntimeError, ValueError)  # the built-in parents of rtmidi's own
+
+_QUEUE_MESSAGES = 1 << 14  # 16 s of a MIDI cable at its fastest, half a megabyte
+_POLL_S = 0.001
+_STOP_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -100,55 +107,94 @@ class Mapper:
 
 def list_ports() -> tuple[str, ...]:
     """The MIDI inputs that are there now. Raises AeoliaError where the system has no MIDI."""
-    return tuple(_rtmidi_backend().get_input_names())
+    client, names = _open_client()
+    client.delete()
+    return tuple(names)
 
 
 class MidiInput:
     """An open MIDI input that steers an instrument, from its making until `stop`. `refused` counts what the instrument
-    did not take.
+    did not take and what is not MIDI.
 
-    `port` is the whole name of a port, a part that only one has, or `VIRTUAL`. Raises AeoliaError, which lists the
-    ports, where there is no such port. The system's API is chosen by MIDO_BACKEND as mido does, for JACK
-    `MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK` (`JACK`).
+    `port` is the whole name of a port (with ALSA also without the numbers at its end), a part that only one has, or
+    `VIRTUAL`. Raises AeoliaError, which lists the ports, where there is no such port. The system's API is chosen by
+    MIDO_BACKEND as mido does, for JACK `MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK` (`JACK`).
+
+    One thread, "midi", looks for messages every millisecond (about 3 % of a core), stamps them and posts what they
+    mean. 16,383 of them can wait; if more come, rtmidi drops the newest, writes "message queue limit reached" to stderr
+    and tells us nothing, so they are not in `refused`.
     """
 
     def __init__(self, instrument: Instrument, port: str, routes: Iterable[Route]) -> None:
         self._instrument = instrument
         self._mapper = Mapper(instrument, routes)
         self.refused = 0
-        backend = _rtmidi_backend()
-        virtual = port == VIRTUAL
-        self.name = _CLIENT if virtual else _match(port, backend.get_input_names())
-        self._source = f"midi {self.name}"
+        self._client, names = _open_client()
         try:
-            naming = {"client_name": _CLIENT} if virtual else {}  # mido takes a client name for the wish for a new port
-            self._port = backend.open_input(self.name, virtual=virtual, callback=self._take, **naming)
+            self.name = _CLIENT if port == VIRTUAL else _match(port, names, alsa=_is_alsa(self._client))
+            self._client.ignore_types(sysex=True, timing=True, active_sense=True)
+            if port == VIRTUAL:
+                self._client.open_virtual_port(_CLIENT)
+            else:
+                self._client.open_port(names.index(self.name), _CLIENT)
         except _ERRORS as error:
+            self._client.delete()
             raise AeoliaError(
                 f"MIDI port {self.name!r}: {_one_line(error)}; must be a port that can be opened"
             ) from None
+        except AeoliaError:
+            self._client.delete()
+            raise
+        self._source = f"midi {self.name}"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
+        self._thread.start()
 
-    def _take(self, message: Any) -> None:
-        """On the port's thread, which must survive whatever happens here."""
-        stamp_ns = time.monotonic_ns()
-        if message.type != "control_change":
-            return
+    def _run(self) -> None:
+        """The thread. It closes the port that it reads, for a port deleted under a reader's feet crashes."""
         try:
+            while not self._stopping.is_set():
+                received = self._client.get_message()
+                if received is None:
+                    time.sleep(_POLL_S)  # two thirds of what waiting for the event costs
+                else:
+                    self._take(received[0], time.monotonic_ns())
+        finally:
+            self._client.delete()
+
+    def _take(self, data: list[int], stamp_ns: int) -> None:
+        """On the thread, which must survive whatever happens here."""
+        from mido import Message
+
+        try:
+            message = Message.from_bytes(data)
+            if message.type != "control_change":
+                return
             args = (message.channel + 1, message.control, message.value)
             for event in self._mapper.control_change(*args, self._source, stamp_ns):
                 self._instrument.post(event)
-        except AeoliaError:
+        except (AeoliaError, ValueError):
             self.refused += 1
         except Exception:  # noqa: BLE001  logged; a bug behind one knob must not silence the others
             self.refused += 1
-            _log.exception("%s from %s", message, self._source)
+            _log.exception("%s from %s", data, self._source)
 
     def stop(self) -> None:
-        """Close the port."""
-        self._port.close()
+        """End the thread, then close the port; what still waits in the queue is dropped. Returns within 2 s, also when
+        the instrument does not return from `post`: the port is closed then as soon as it does. Any thread, any number
+        of times.
+        """
+        self._stopping.set()
+        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            _log.warning("MIDI port %r: still open, its last message is not yet taken", self.name)
 
 
-def _match(port: str, names: list[str]) -> str:
+def _match(port: str, names: list[str], *, alsa: bool = False) -> str:
+    if alsa:
+        from mido.backends.rtmidi_utils import expand_alsa_port_name
+
+        port = expand_alsa_port_name(names, port)
     if port in names:
         return port
     found = sorted({name for name in names if port.casefold() in name.casefold()})
@@ -159,19 +205,32 @@ def _match(port: str, names: list[str]) -> str:
     raise AeoliaError(f"MIDI port {port!r}: {problem}; must be one of: {there}, or {VIRTUAL!r}")
 
 
-def _rtmidi_backend() -> Any:
-    """mido's backend, loaded. Imported here so that nothing but MIDI needs the system's MIDI libraries."""
-    import mido
-
-    backend = mido.backend
+def _open_client() -> tuple[Any, list[str]]:
+    """A client of the system's MIDI with a queue, no callback, no port yet; the names of the inputs that it sees."""
+    backend = os.environ.get("MIDO_BACKEND") or _BACKEND
     try:
-        backend.load()
-        with contextlib.suppress(AttributeError):  # other backends than rtmidi need no probing
-            backend.get_input_names()
-    except _ERRORS as error:
+        import rtmidi  # here, so that nothing but MIDI needs the system's MIDI libraries
+
+        compiled = rtmidi.get_compiled_api()
+        apis = {
+            f"{_BACKEND}/{name.removeprefix('API_')}": api
+            for name, api in vars(rtmidi).items()
+            if name.startswith("API_") and api in compiled
+        }
+        apis[_BACKEND] = rtmidi.API_UNSPECIFIED
+        if backend not in apis:
+            raise AeoliaError(f"MIDO_BACKEND {backend!r}: must be one of: {', '.join(sorted(apis))}")
+        client = rtmidi.MidiIn(apis[backend], _CLIENT, queue_size_limit=_QUEUE_MESSAGES)
+        return client, client.get_ports()  # JACK's absence shows only when asked for ports
+    except (ImportError, *_ERRORS) as error:
         reason = f"{_one_line(error)}; must be a system with MIDI, or JACK running and MIDO_BACKEND={JACK}"
-        raise AeoliaError(f"MIDI through {backend.name}: {reason}") from None
-    return backend
+        raise AeoliaError(f"MIDI through {backend}: {reason}") from None
+
+
+def _is_alsa(client: Any) -> bool:
+    import rtmidi
+
+    return bool(client.get_current_api() == rtmidi.API_LINUX_ALSA)
 
 
 def _one_line(error: Exception) -> str:

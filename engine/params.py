@@ -267,6 +267,7 @@ READINGS: Final[tuple[Reading, ...]] = (
     Reading("/generator/late", "i", "", "how often the sound was extended because the generator was late"),
     Reading("/generator/restarts", "i", "", "how often the generator was restarted"),
     Reading("/control/refused", "i", "", "messages that were refused since the start"),
+    Reading("/problem", "s", "", "what is wrong now, such as a lost sound device or an ended recording; else empty"),
 )
 """What is sent to subscribers beside the values, and can be asked for with `/get`."""
 

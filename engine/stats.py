@@ -92,6 +92,7 @@ class Snapshot:
             "/generator/late": (self.late,),
             "/generator/restarts": (self.restarts,),
             "/control/refused": (self.refused,),
+            "/problem": ("; ".join(self.problems),),
         }
         for latency, onset in self.onsets.items():
             found[f"/latency/{latency}"] = (onset.p50_ms, onset.p99_ms)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.control import NOW, Event
 from engine.errors import AeoliaError
-from engine.midi import Mapper, Route, _match
+from engine.midi import Mapper, Route, _match, list_ports
 from engine.params import BY_ADDRESS, PARAMS, Curve
 
 NUMBERS = [p.address for p in PARAMS if p.kinds != "s"]
@@ -84,3 +84,20 @@ def test_ports_are_found_by_a_part_of_their_name() -> None:
         _match("launch", names)
     with pytest.raises(AeoliaError, match="'x': unknown; must be one of: none is connected, or 'virtual'"):
         _match("x", [])
+
+
+def test_alsa_names_need_no_numbers() -> None:
+    names = ["Knobs:Knobs MIDI 1 20:0", "Knobs:Knobs MIDI 10 20:1"]
+    for whole in (names[0], "Knobs:Knobs MIDI 1", "Knobs MIDI 1"):
+        assert _match(whole, names, alsa=True) == names[0]
+    assert _match("midi 10", names, alsa=True) == names[1]
+    with pytest.raises(AeoliaError, match="'Knobs MIDI 1': is in the names of several"):
+        _match("Knobs MIDI 1", names)
+
+
+@pytest.mark.parametrize("backend", ["mido.backends.portmidi", "mido.backends.rtmidi/NOPE"])
+def test_other_backends_than_rtmidi_are_refused(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rtmidi")
+    monkeypatch.setenv("MIDO_BACKEND", backend)
+    with pytest.raises(AeoliaError, match=f"MIDO_BACKEND '{backend}': must be one of: mido.backends.rtmidi, "):
+        list_ports()

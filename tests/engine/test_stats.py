@@ -37,9 +37,11 @@ def test_readings_are_those_of_the_table() -> None:
         faults=0,
         refused=2,
         rate_hz=48_000,
+        problems=("sound device x was lost", "disk full"),
     )
     readings = snapshot.readings()
     missing = {"/latency/hop", "/latency/model"}  # not measured yet
     assert set(readings) == set(READINGS_BY_ADDRESS) - missing
     assert readings["/latency/block"] == (1.0, 2.0)
+    assert readings["/problem"] == ("sound device x was lost; disk full",)
     assert len(readings["/meter/peak"]) == 2

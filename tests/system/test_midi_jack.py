@@ -45,15 +45,55 @@ port.stop()
 print("stopped", port.refused, flush=True)
 """
 
+STOPPER = """
+import threading, time
+from engine.control import Values
+from engine.midi import MidiInput, Route
+
+class Counting:
+    values = Values.defaults()
+
+    def __init__(self):
+        self.flowing = threading.Event()
+
+    def post(self, event):
+        self.flowing.set()
+
+slowest_s = 0.0
+for _ in range(10):
+    instrument = Counting()
+    port = MidiInput(instrument, "knobs", [Route(7, "/level")])
+    assert instrument.flowing.wait(10)
+    began_s = time.monotonic()
+    port.stop()
+    slowest_s = max(slowest_s, time.monotonic() - began_s)
+    assert not [thread for thread in threading.enumerate() if thread.name == "midi"]
+print("stopped", slowest_s, flush=True)
+"""
+
 SENDER = """
 import sys
-import mido
+import rtmidi
 
-with mido.open_output("knobs", virtual=True, client_name="knobs") as port:
-    print("ready", flush=True)
-    for line in sys.stdin:
-        channel, control, value = map(int, line.split())
-        port.send(mido.Message("control_change", channel=channel - 1, control=control, value=value))
+port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "knobs")
+port.open_virtual_port("knobs")
+print("ready", flush=True)
+for line in sys.stdin:
+    port.send_message([int(byte, 16) for byte in line.split()])
+port.delete()
+"""
+
+FLOOD = """
+import time
+import rtmidi
+
+port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "knobs")
+port.open_virtual_port("knobs")
+print("ready", flush=True)
+while True:
+    for value in range(16):
+        port.send_message([0xB0, 7, value])
+    time.sleep(0.002)
 """
 
 
@@ -114,7 +154,8 @@ def test_knobs_of_another_process_arrive_where_they_are_routed(jack: dict[str, s
             assert receiver.stdout is not None
             assert receiver.stdout.readline().startswith("MIDI port 'nowhere': unknown; must be one of: 'knobs:knobs'")
             assert receiver.stdout.readline() == "ready 1\n"
-            print("1 7 127", "1 10 0", "2 10 127", "3 7 0", sep="\n", file=sender.stdin, flush=True)
+            sent = ("B0 07 7F", "B0 0A 00", "B1 0A 7F", "B0 07 FF", "90 07 7F", "B2 07 00")  # the fourth is not MIDI
+            print(*sent, sep="\n", file=sender.stdin, flush=True)
             found = [json.loads(receiver.stdout.readline()) for _ in range(3)]
             assert found == [
                 ["/level", 0.0, "midi knobs:knobs"],
@@ -122,6 +163,18 @@ def test_knobs_of_another_process_arrive_where_they_are_routed(jack: dict[str, s
                 ["/level", -60.0, "midi knobs:knobs"],
             ]
             answer, _ = receiver.communicate("\n", timeout=BOUND_S)
-            assert answer == "stopped 0\n"
+            assert answer == "stopped 1\n"
         sender.communicate("", timeout=BOUND_S)
     assert (sender.returncode, receiver.returncode) == (0, 0)
+
+
+def test_a_port_closes_at_once_while_messages_pour_in(jack: dict[str, str]) -> None:
+    with python(FLOOD, jack) as flood:
+        assert flood.stdout is not None
+        assert flood.stdout.readline() == "ready\n"
+        with python(STOPPER, jack) as stopper:
+            answer, _ = stopper.communicate(timeout=BOUND_S)
+            word, slowest_s = answer.split()
+            assert word == "stopped"
+            assert float(slowest_s) < 2
+        assert stopper.returncode == 0
