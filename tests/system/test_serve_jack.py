@@ -63,6 +63,30 @@ with mido.open_output(next(name for name in mido.get_output_names() if "aeolia" 
         port.send(mido.Message("control_change", channel=0, control=10, value=int(line)))
 """
 
+WITNESS = """
+import sys, threading, time
+from engine.priority import RENDER_NICE, prefer_this_thread
+
+def sleep():
+    prefer_this_thread(RENDER_NICE)
+    global latest_s
+    while not ended:
+        began_s = time.monotonic()
+        time.sleep(0.002)
+        latest_s = max(latest_s, time.monotonic() - began_s - 0.002)
+
+ended, latest_s = False, 0.0
+sleeper = threading.Thread(target=sleep)
+sleeper.start()
+sys.stdin.read()
+ended = True
+sleeper.join()
+print(latest_s)
+"""
+"""Does nothing but sleep, as eager as the engine's render thread, and says by how much it overslept at most."""
+OVERSLEPT_S = 0.015
+"""More than that and the machine did not let the engine in either: half of the sound that it keeps ready."""
+
 
 @dataclass
 class Performance:
@@ -78,6 +102,7 @@ class Performance:
     said: str
     errors: str
     refusals: list[str] = field(default_factory=list)
+    overslept_s: float = 0.0
 
     def between(self, mark: str, after_s: float, seconds: float) -> np.ndarray:
         """(N, 2) of what was heard from `after_s` after a mark on."""
@@ -164,7 +189,12 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performanc
             stderr=errors,
         )
         try:
-            yield play(serve, ear, environment, folder)
+            with subprocess.Popen(
+                [sys.executable, "-c", WITNESS], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as witness:
+                played = play(serve, ear, environment, folder)
+                played.overslept_s = float(witness.communicate("", timeout=BOUND_S)[0])
+            yield played
         finally:
             serve.kill()
             serve.wait()
@@ -282,6 +312,8 @@ def test_a_minute_has_no_gap(performance: Performance) -> None:
     assert longest_silence(minute) < 16
     windows = minute[: len(minute) // 2400 * 2400].reshape(-1, 2400 * 2).astype(np.float64)
     assert 10 * np.log10((windows**2).mean(axis=1).min() + 1e-12) > -70
+    if performance.overslept_s > OVERSLEPT_S:
+        pytest.skip(f"a thread that only sleeps overslept {1000 * performance.overslept_s:.0f} ms: the machine is busy")
     assert performance.answers["/meter/empty"] == (0,)
 
 
