@@ -4,23 +4,28 @@ What needs the [train] extra is imported where a command runs: each explains its
 """
 
 import argparse
+import json
 import logging
 import os
+import sys
 from pathlib import Path
 
 from engine.bundle import DEFAULT, SHIPPED
 from engine.errors import AeoliaError
+from models.data.index import SOURCES
 
 STAGES = ("encoder", "decoder", "teacher")
 """What `aeolia train` trains, in order."""
 SOUNDS = 3000
-"""Renders of 6 s in the default data set, 5 hours; the data set of the shipped bundle."""
+"""Procedural sounds of 6 s in the default data set, 5 hours."""
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the three commands."""
-    data = subparsers.add_parser("data", help="render the training sounds", description=_data.__doc__)
-    data.add_argument("--count", type=positive, default=SOUNDS, help=f"how many sounds (default {SOUNDS})")
+    data = subparsers.add_parser("data", help="make the training sounds", description=_data.__doc__)
+    what = f"some of {','.join(SOURCES)} (default: all; the last two fetch 3.4 GB from Debian once)"
+    data.add_argument("--sources", type=sources, default=SOURCES, help=what)
+    data.add_argument("--count", type=positive, default=SOUNDS, help=f"procedural sounds (default {SOUNDS})")
     data.add_argument("--seconds", type=seconds, default=6.0, help="length of each, 2 to 600 (default 6)")
     data.add_argument("--seed", type=int, default=1, help="same seed, same sounds (default 1)")
     data.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
@@ -53,6 +58,14 @@ def stage(text: str) -> str:
     return text
 
 
+def sources(text: str) -> tuple[str, ...]:
+    """Names out of SOURCES, with commas between, as an argument."""
+    names = text.split(",")
+    if wrong := [name for name in names if name not in SOURCES]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r}: must be some of {','.join(SOURCES)}")
+    return tuple(name for name in SOURCES if name in names)
+
+
 def seconds(text: str) -> float:
     """The length of a training sound as an argument; shorter ones have no room for a chunk with its context."""
     number = float(text)
@@ -62,18 +75,27 @@ def seconds(text: str) -> float:
 
 
 def _data(args: argparse.Namespace) -> int:
-    """Renders the training sounds with captions and emotions into WORK/data. Resumable; same seed, same sounds."""
+    """Makes the training sounds with captions in WORK/data: procedural ones, crops of free recordings, notes of
+    instruments. Packages are kept in WORK/packages. Resumable; same seed, same sounds. --tiny: procedural ones only.
+    """
     from models.data.build import DataConfig, build
 
     folder = args.work / "data"
     if args.tiny:
         config = DataConfig.tiny(folder)
     else:
-        config = DataConfig(folder, args.count, args.seconds, args.seed, args.workers)
+        config = DataConfig(folder, args.count, args.seconds, args.seed, args.workers, sources=args.sources)
     try:
-        print(f"data: {build(config)}")
+        build(config)
     except ValueError as error:  # the folder holds other sounds
         raise AeoliaError(str(error)) from None
+    report = json.loads((folder / "report.json").read_text())
+    for line in report["left_out"]:
+        print(f"left out: {line}", file=sys.stderr)
+    for source, hours in report["hours"].items():
+        apart = report["held_out"].get(source, 0)
+        print(f"{source}: {report['sounds'].get(source, 0)} sounds, {apart} held out, {hours:.2f} h")
+    print(f"data: {folder}" + (f", {len(report['left_out'])} left out" if report["left_out"] else ""))
     return 0
 
 

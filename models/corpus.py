@@ -17,7 +17,8 @@ from tqdm import tqdm
 from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
-from models.data.build import Entry, load_index
+from models.data.index import INDEX, Entry, load_index
+from models.diffusion import NO_EMOTION
 from models.features import FEATURES, Features
 
 
@@ -41,15 +42,16 @@ class Corpus:
         return int(self.sounds.shape[2] // HOP)
 
     def emotions(self) -> Tensor:
-        """(M, 4), dials / 10."""
-        return torch.tensor([entry.emotions for entry in self.entries], dtype=torch.float32) / 10
+        """(M, 4), dials / 10; NO_EMOTION where they are not known."""
+        unknown = (10 * NO_EMOTION,) * 4
+        return torch.tensor([entry.emotions or unknown for entry in self.entries], dtype=torch.float32) / 10
 
 
 def open_corpus(folder: Path) -> Corpus:
     """Opens `folder`, unpacking its FLAC files to one array the first time."""
     entries = tuple(load_index(folder))
     array = folder / "sounds.npy"
-    if not array.exists():
+    if not newer(array, folder / INDEX):
         frames = soundfile.info(str(folder / entries[0].file)).frames
         part = array.with_suffix(".part")
         sounds = np.lib.format.open_memmap(part, "w+", np.int16, (len(entries), 2, frames))
@@ -60,11 +62,16 @@ def open_corpus(folder: Path) -> Corpus:
     return Corpus(folder, entries, np.load(array, mmap_mode="r"))
 
 
+def newer(made: Path, index: Path) -> bool:
+    """Whether `made` is there, and from this index or an equal one."""
+    return made.exists() and made.stat().st_mtime_ns >= index.stat().st_mtime_ns
+
+
 @torch.no_grad()
 def features_of(corpus: Corpus) -> NDArray[np.float16]:
     """Features (M, F, T) of every sound, a memory map; worked out the first time."""
     path = corpus.folder / "features.npy"
-    if not path.exists():
+    if not newer(path, corpus.folder / INDEX):
         features, part = Features(), path.with_suffix(".part")
         shape = (len(corpus.entries), FEATURES, corpus.frames)
         table = np.lib.format.open_memmap(part, "w+", np.float16, shape)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import AeoliaError
-from models.data.build import Entry
+from models.data.index import Entry
 
 
 def pairs(entries: tuple[Entry, ...]) -> list[tuple[int, int]]:

@@ -19,7 +19,8 @@ from engine.text import TextEncoder
 from models import checkpoint
 from models.analysis import Analysis, analysis_loss
 from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
-from models.corpus import Corpus, embed_captions, encode_all, features_of, open_corpus
+from models.corpus import Corpus, embed_captions, encode_all, features_of, newer, open_corpus
+from models.data.index import INDEX
 from models.denoiser import Denoiser, DenoiserConfig
 from models.diffusion import Conditions, teacher_loss
 from models.distill import distillation_loss
@@ -112,14 +113,14 @@ class Work:
     def latents(self, corpus: Corpus) -> Tensor:
         """Latents (M, C, T) of the whole corpus, encoded once and kept."""
         path = self.folder / "latents.safetensors"
-        if not path.exists():
+        if not newer(path, self.data / INDEX):
             save_file({"latents": encode_all(corpus, self.encoder())}, path)
         return load_file(path)["latents"]
 
     def captions(self, corpus: Corpus, words: TextEncoder) -> tuple[Tensor, Tensor]:
         """Embeddings (S, E) of all captions and the sound (S,) of each, read once and kept."""
         path = self.folder / "captions.safetensors"
-        if not path.exists():
+        if not newer(path, self.data / INDEX):
             embedded, rows = embed_captions(corpus, words)
             save_file({"embedded": embedded, "rows": rows}, path)
         kept = load_file(path)

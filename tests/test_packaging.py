@@ -48,7 +48,10 @@ def test_every_package_folder_is_listed() -> None:
 
 def test_wheel_holds_presets_and_bundles(wheel_names: set[str]) -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", "presets", "models/bundles"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "presets", "models/bundles", "models/data/*.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     wanted = {name for name in tracked.stdout.decode().splitlines() if (ROOT / name).is_file()}
     assert any(name.endswith(".toml") for name in wanted)

@@ -1,7 +1,7 @@
-"""Render a data set to a folder: `sounds/000000.flac`, `index.jsonl`, `data.json`; in parallel, resumable.
+"""Make a data set in a folder: `sounds/*.flac`, `index.jsonl`, `held-out.jsonl`, `CREDITS.md`; in parallel, resumable.
 
-Everything about item k follows from (config.seed, k): an interrupted build continues where it stopped and two builds of
-one config are equal.
+Everything about a sound follows from the seed, its place in the plan and the versions of the packages it comes from: an
+interrupted build continues where it stopped and two builds of one config are equal.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ import soundfile
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from engine.errors import AeoliaError
+from models.data.credits import credits_of, report, write_text
 from models.data.descriptions import DESCRIPTIONS
-from models.data.kernels import SAMPLE_RATE_HZ
+from models.data.gathering import Job, Request, gather
+from models.data.index import HELD_OUT, INDEX, SOURCES, Entry, entry_of, line_of, lines_of
+from models.data.kernels import SAMPLE_RATE_HZ, Audio
 from models.data.procedural import Sound, render, stream
 
 FORMAT_VERSION = 1
@@ -29,7 +33,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What to render. `count` includes the siblings of the `pairs` emotion pairs."""
+    """What to make. `count` includes the siblings of the `pairs` emotion pairs."""
 
     out: Path
     count: int
@@ -40,6 +44,12 @@ class DataConfig:
     """Number of emotion pairs; None is a tenth of `count`, so that a fifth of the sounds belongs to a pair."""
     free_share: float = 0.33
     """Share of free compositions."""
+    sources: tuple[str, ...] = ("procedural",)
+    """Some of SOURCES; `count`, `pairs` and `free_share` are about the procedural one."""
+    pieces: int = 520
+    """Sounds of instruments."""
+    packages: Path | None = None
+    """Where packages are kept; None is `packages` beside `out`."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -48,6 +58,8 @@ class DataConfig:
             raise ValueError(f"workers must be at least 1, got {self.workers}")
         if not 0 <= self.pair_count <= self.count // 2:
             raise ValueError(f"pairs must be in 0..{self.count // 2} (half of count), got {self.pairs}")
+        if not self.sources or set(self.sources) - set(SOURCES):
+            raise ValueError(f"sources must be some of {', '.join(SOURCES)}, got {', '.join(self.sources) or 'none'}")
 
     @property
     def pair_count(self) -> int:
@@ -60,22 +72,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the index."""
-
-    file: str
-    seed: int
-    description: int
-    captions: tuple[str, ...]
-    held_out_captions: tuple[str, ...]
-    emotions: tuple[float, ...]
-    azimuth_deg: tuple[float, ...]
-    attributes: tuple[str, ...]
-    layers: tuple[str, ...]
-    pair: int | None
-
-
-@dataclass(frozen=True)
 class Item:
     """What item `k` renders; `emotions` None leaves them to the seed."""
 
@@ -84,6 +80,17 @@ class Item:
     description: int | None
     emotions: tuple[float, ...] | None
     pair: int | None
+
+    @property
+    def name(self) -> str:
+        """Of the file it makes."""
+        return f"{self.k:06d}"
+
+    def make(self, seconds: float) -> tuple[Audio, Entry]:
+        """Render and describe."""
+        felt = None if self.emotions is None else np.asarray(self.emotions, np.float32)
+        sound = render(self.seed, seconds, description=self.description, emotions=felt)
+        return sound.audio, _entry(self, sound, f"sounds/{self.name}.flac")
 
 
 def plan(config: DataConfig) -> Iterator[Item]:
@@ -130,79 +137,73 @@ def _entry(item: Item, sound: Sound, file: str) -> Entry:
     )
 
 
-def _make(job: tuple[Item, Path, float]) -> Entry:
-    """Render, write and describe one item; each file and its line appear whole or not at all."""
-    item, out, seconds = job
-    file = f"sounds/{item.k:06d}.flac"
-    line = out / "sounds" / f"{item.k:06d}.json"
-    target = out / file
+def _make(work: tuple[Job, Path, float]) -> Entry:
+    """Make, write and describe one sound; each file and its line appear whole or not at all."""
+    job, out, seconds = work
+    line = out / "sounds" / f"{job.name}.json"
+    target = out / "sounds" / f"{job.name}.flac"
     kept = _kept(line, target, round(seconds * SAMPLE_RATE_HZ))
-    if kept is not None and kept.seed == item.seed:
+    if kept is not None and kept.seed == job.seed:
         return kept
-    felt = None if item.emotions is None else np.asarray(item.emotions, np.float32)
-    sound = render(item.seed, seconds, description=item.description, emotions=felt)
-    entry = _entry(item, sound, file)
+    audio, entry = job.make(seconds)
     temporary = target.with_suffix(f".{os.getpid()}.part")
-    soundfile.write(temporary, sound.audio.T, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    soundfile.write(temporary, audio.T, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
     os.replace(temporary, target)
-    _write_text(line, json.dumps(asdict(entry)))
+    write_text(line, line_of(entry))
     return entry
 
 
 def _kept(line: Path, target: Path, frames: int) -> Entry | None:
     """The entry of a sound that an earlier build left whole, if it did."""
     try:
-        entry = _read_entry(json.loads(line.read_text()))
+        entry = entry_of(line.read_text())
         return entry if soundfile.info(target).frames == frames else None
     except (OSError, ValueError, TypeError, soundfile.SoundFileError):
         return None
 
 
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
 def build(config: DataConfig, progress: bool = True) -> Path:
-    """Render what is missing and write the index. Returns the folder.
+    """Make what is missing and write the indexes, CREDITS.md and report.json. Returns the folder.
 
-    Raises ValueError when the folder already holds a data set of another config (count and workers may differ).
+    What can't be had is left out and named in the report. Raises ValueError when the folder already holds a data set of
+    another config (count, workers and packages may differ).
     """
     out = config.out
     (out / "sounds").mkdir(parents=True, exist_ok=True)
     header = {"version": FORMAT_VERSION, "sample_rate_hz": SAMPLE_RATE_HZ, "numpy": np.__version__, **_plain(config)}
     if (out / "data.json").exists():
-        old = json.loads((out / "data.json").read_text())
-        for key in ("version", "seconds", "seed", "count", "pairs", "free_share"):
+        old = {"sources": ["procedural"], "pieces": header["pieces"], **json.loads((out / "data.json").read_text())}
+        for key in ("version", "seconds", "seed", "count", "pairs", "free_share", "sources", "pieces"):
             if old.get(key) != header[key]:
                 raise ValueError(
                     f"{out} holds data with {key}={old.get(key)!r}, asked for {header[key]!r}: choose another"
                 )
-    _write_text(out / "data.json", json.dumps(header, indent=2))
-    jobs = [(item, out, config.seconds) for item in plan(config)]
+    write_text(out / "data.json", json.dumps(header, indent=2))
+    request = Request(
+        config.sources, config.packages or out.parent / "packages", config.seconds, config.seed, config.pieces
+    )
+    gathered = gather(request, progress)
+    procedural = plan(config) if "procedural" in config.sources else ()
+    jobs: list[Job] = [*procedural, *gathered.train]
+    if not jobs:
+        raise AeoliaError(f"{out}: no sound could be made: {'; '.join(gathered.left_out)}")
+    work = [(job, out, config.seconds) for job in [*jobs, *gathered.held_out]]
     if config.workers == 1:
-        entries = [_make(job) for job in tqdm(jobs, disable=not progress, unit="sound")]
+        entries = [_make(w) for w in tqdm(work, disable=not progress, unit="sound")]
     else:
         with ProcessPoolExecutor(config.workers, mp_context=get_context("spawn")) as pool:
-            made = pool.map(_make, jobs, chunksize=4)
-            entries = list(tqdm(made, total=len(jobs), disable=not progress, unit="sound"))
-    _write_text(out / "index.jsonl", "".join(json.dumps(asdict(e)) + "\n" for e in entries))
+            made = pool.map(_make, work, chunksize=4)
+            entries = list(tqdm(made, total=len(work), disable=not progress, unit="sound"))
+    train, held_out = entries[: len(jobs)], entries[len(jobs) :]
+    write_text(out / "CREDITS.md", credits_of(entries))
+    write_text(out / "report.json", json.dumps(report(train, held_out, config.seconds, gathered), indent=2))
+    write_text(out / HELD_OUT, lines_of(held_out))
+    write_text(out / INDEX, lines_of(train))
     return out
 
 
 def _plain(config: DataConfig) -> dict[str, Any]:
     """The config as JSON values; where it lies and how many workers made it are no part of the data."""
-    plain = asdict(replace(config, pairs=config.pair_count))
-    del plain["out"], plain["workers"]
+    plain = {**asdict(replace(config, pairs=config.pair_count)), "sources": list(config.sources)}
+    del plain["out"], plain["workers"], plain["packages"]
     return plain
-
-
-def _read_entry(raw: dict[str, Any]) -> Entry:
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
-    return Entry(**values)
-
-
-def load_index(folder: Path) -> list[Entry]:
-    """The entries of a built folder, in file order. Raises FileNotFoundError when it was never finished."""
-    return [_read_entry(json.loads(line)) for line in (folder / "index.jsonl").read_text().splitlines()]

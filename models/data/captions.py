@@ -123,11 +123,13 @@ _OPENERS = ("", "", "", "continuous", "continuous", "a texture of", "sound of")
 _HELD_OUT_OPENERS = ("sounds like", "I hear", "background of", "give me", "recording of")
 
 
-def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+def pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+    """One of the options."""
     return options[int(rng.integers(len(options)))]
 
 
-def _join(words: list[str], rng: np.random.Generator) -> str:
+def join(words: list[str], rng: np.random.Generator) -> str:
+    """Adjectives in a row, as people string them: by blanks, commas or a last "and"."""
     if len(words) < 2:
         return "".join(words)
     style = rng.random()
@@ -147,7 +149,8 @@ def _agree(phrase: str, plural: bool) -> str:
     return phrase if not plural else f"{_PLURALS.get(verb, verb.removesuffix('s'))} {rest}".strip()
 
 
-def _article(words: str) -> str:
+def article(words: str) -> str:
+    """The words with "a" or "an"."""
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
@@ -156,7 +159,7 @@ def _moods(emotions: NDArray[np.float32], rng: np.random.Generator, held_out: bo
     chosen = []
     for value, (train, apart) in zip(emotions, MOODS, strict=True):
         if value >= 6.0 and rng.random() < 0.35 + 0.1 * (value - 6.0):
-            word = _pick(rng, apart if held_out else train)
+            word = pick(rng, apart if held_out else train)
             chosen.append(f"very {word}" if value >= 9.0 and rng.random() < 0.4 else word)
     return chosen
 
@@ -170,12 +173,10 @@ def _nouns(recipe: Recipe, rng: np.random.Generator, held_out: bool, adjectives:
     for i, name in enumerate(layers):
         layer = LAYERS[name]
         if i < len(layers) - 1 and layer.adjectives and rng.random() < 0.5:
-            adjectives.append(_pick(rng, layer.adjectives))
+            adjectives.append(pick(rng, layer.adjectives))
         else:
-            nouns.append(_pick(rng, layer.held_out_nouns if held_out and rng.random() < 0.6 else layer.nouns))
-    return (
-        nouns[0] if len(nouns) == 1 else ", ".join(nouns[:-1]) + _pick(rng, (" and ", " with ", " over ")) + nouns[-1]
-    )
+            nouns.append(pick(rng, layer.held_out_nouns if held_out and rng.random() < 0.6 else layer.nouns))
+    return nouns[0] if len(nouns) == 1 else ", ".join(nouns[:-1]) + pick(rng, (" and ", " with ", " over ")) + nouns[-1]
 
 
 def caption(recipe: Recipe, emotions: NDArray[np.float32], rng: np.random.Generator, held_out: bool = False) -> str:
@@ -190,24 +191,24 @@ def caption(recipe: Recipe, emotions: NDArray[np.float32], rng: np.random.Genera
     for name in names:
         word = WORDS[name]
         if held_out and word.held_out and rng.random() < 0.5:
-            adjectives.append(_pick(rng, word.held_out))
+            adjectives.append(pick(rng, word.held_out))
             continue
         forms = [(adjectives, word.adjectives, 3.0), (withs, word.with_, 1.2), (thats, word.that, 0.8)]
         forms = [f for f in forms if f[1]]
         weights = np.array([f[2] for f in forms])
         target, options, _ = forms[int(rng.choice(len(forms), p=weights / weights.sum()))]
-        target.append(_pick(rng, options))
+        target.append(pick(rng, options))
     order = rng.permutation(len(adjectives))
     adjectives = [adjectives[i] for i in order]
     nouns = _nouns(recipe, rng, held_out, adjectives, everything=not fragment)
     if rng.random() < 0.1 and not thats:
         bag = adjectives + withs + [nouns]
         return ", ".join(bag[i] for i in rng.permutation(len(bag)))
-    opener = _pick(rng, _HELD_OUT_OPENERS if held_out else _OPENERS)
-    head = _join(adjectives, rng)
+    opener = pick(rng, _HELD_OUT_OPENERS if held_out else _OPENERS)
+    head = join(adjectives, rng)
     core = f"{head} {nouns}" if head else nouns
     if rng.random() < 0.3 and not opener and not nouns.endswith("s"):
-        core = _article(core)
+        core = article(core)
     text = f"{opener}{',' if opener == 'continuous' and rng.random() < 0.4 else ''} {core}" if opener else core
     if withs:
         text += " with " + " and ".join(withs)

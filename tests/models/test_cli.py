@@ -47,6 +47,7 @@ def test_commands_run_again_go_on_from_where_they_were(made: Path, capsys: pytes
     assert main(["data", *work]) == 0
     assert main(["train", "decoder", *work, "--threads", "1", "--words", str(made / "bundle")]) == 0
     assert capsys.readouterr().out.splitlines() == [
+        "procedural: 12 sounds, 0 held out, 0.01 h",
         f"data: {made / 'work' / 'data'}",
         f"decoder: {made / 'work' / 'decoder.safetensors'}",
     ]
@@ -60,6 +61,7 @@ def test_commands_run_again_go_on_from_where_they_were(made: Path, capsys: pytes
         "data --seconds 0",
         "data --seconds nan",
         "data --workers 0",
+        "data --sources procedural,music",
         "train vocoder",
         "train student",
         "train --threads 0",

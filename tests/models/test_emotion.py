@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import AeoliaError
-from models.data.build import Entry
+from models.data.index import Entry
 from models.emotion import directions, explained, pairs
 
 PIECES, CHANNELS, FRAMES = 150, 8, 30

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.data.build import DataConfig, build, load_index, plan
+from models.data.build import DataConfig, build, plan
+from models.data.index import load_index
 
 
 @pytest.fixture(scope="module")
