@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,9 @@ from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
 from export.onnx import block_int8, export, halve, relative_error, run
 from models import checkpoint
 from models.corpus import open_corpus
+from models.data.credits import credit_lines
 from models.data.emotions import EMOTIONS
+from models.data.index import Entry
 from models.emotion import directions, explained, pairs
 from models.stages import Work
 
@@ -70,6 +72,15 @@ class Options:
     default_guidance: float = 3.0
 
 
+def sourced(options: Options, entries: Iterable[Entry]) -> Options:
+    """The options with credits for the recordings that were trained on, and their share-alike licence."""
+    lines = credit_lines(entries)
+    if not lines:
+        return options
+    licence = options.licence.replace("CC-BY-4.0", "CC-BY-SA-4.0")
+    return replace(options, licence=licence, credits=(*options.credits, *lines))
+
+
 def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
     """Exports all trained stages of `work` with the text encoder in `words` (text.onnx, tokenizer.json) to `folder`.
 
@@ -90,6 +101,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     free = {"student": {}, "decoder": {"latents": {2: "frames"}}, "encoder": {"features": {2: "frames"}}}
     free["emotion"] = {"latents": {2: "frames"}}
     parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
+    options = sourced(options, corpus.entries)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         part, old = Path(temporary) / "new", Path(temporary) / "old"
         part.mkdir()

@@ -1,6 +1,7 @@
 """From trained stages to a bundle: complete, described, and never at the cost of something else."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import export.bundle
 from engine.bundle import ROLES, SHIPPED, Bundle, load_bundle, sha256
 from engine.errors import AeoliaError
-from export.bundle import Options, refuse_foreign, write_bundle
+from export.bundle import Options, refuse_foreign, sourced, write_bundle
+from models.data.index import Entry, Origin
 from models.stages import Recipe, Work
 
 
@@ -22,6 +24,15 @@ def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle) -> N
     assert manifest.training["stages"]["student"]["step"] == 8
     assert manifest.training["recipe"]["denoiser"]["chunk_frames"] == 16
     assert load_bundle(str(tiny_bundle.folder)) == tiny_bundle
+
+
+def test_a_bundle_that_learned_from_recordings_credits_them_and_shares_alike() -> None:
+    entry = Entry("a.flac", 1, -1, (), (), None, (), (), (), None)
+    mine, theirs = (Origin("rain 1.0", f"{who}.ogg", who, "CC-BY-SA-3.0") for who in ("Me", "Them"))
+    options = sourced(Options("x"), [entry, replace(entry, origins=(theirs, mine))])
+    assert options.licence.startswith("CC-BY-SA-4.0")
+    assert options.credits[-1] == "Sounds of the Debian package rain 1.0 (CC-BY-SA-3.0) by Me; Them."
+    assert sourced(Options("x"), [entry]) == Options("x")
 
 
 def test_a_bundle_may_be_read_by_all_and_nothing_is_left_beside_it(tiny_bundle: Bundle) -> None:
