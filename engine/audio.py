@@ -21,6 +21,8 @@ NULL: Final = "null"
 _JACK: Final = "JACK Audio Connection Kit"
 _PROMPT_S: Final = 0.5
 
+_left_behind = False
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -202,6 +204,22 @@ class PortAudioOutput:
         # A JACK server that took so long may have ended, and to close its stream would then abort this process.
         if self._device.host != _JACK or time.monotonic() - began_s < _PROMPT_S:
             self._stream.close(ignore_errors=True)
+        else:
+            leave_behind()
+
+
+def leave_behind() -> None:
+    """Has nobody clean up PortAudio at exit: to be called where it doesn't let go of a device, for it would block for
+    minutes, or abort where a JACK server has died. The process must then end by `os._exit`: see `left_behind`.
+    """
+    global _left_behind
+    _left_behind = True
+    atexit.unregister(_portaudio()._exit_handler)
+
+
+def left_behind() -> bool:
+    """Whether PortAudio was left as it was, with threads of its own running."""
+    return _left_behind
 
 
 class NullOutput:
@@ -235,17 +253,12 @@ class NullOutput:
 
 
 def _portaudio() -> ModuleType:
-    """The sounddevice module, without the clean-up that it does at exit: outputs are closed before, and where a device
-    or a JACK server has died, PortAudio would block for minutes or abort the process.
-
-    AeoliaError where the PortAudio library is missing.
-    """
+    """The sounddevice module; AeoliaError where the PortAudio library is missing."""
     try:
         import sounddevice
     except OSError as missing:
         how = "apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)"
         raise AeoliaError(f"PortAudio can't be loaded ({missing}): {how}, or use the device {NULL}") from missing
-    atexit.unregister(sounddevice._exit_handler)
     return sounddevice  # type: ignore[no-any-return,unused-ignore]
 
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from engine.audio import NullOutput, Output
+from engine.audio import NullOutput, Output, leave_behind
 from engine.callback import CallbackState
 from engine.errors import AeoliaError
 
@@ -97,13 +97,16 @@ class DeviceKeeper:
         bringing_back = self._bringing_back
         if bringing_back is not None:
             bringing_back.join(PATIENCE_S)
-            if bringing_back.is_alive() and not isinstance(self._output, NullOutput):
-                return
+            if bringing_back.is_alive():
+                leave_behind()
+                if not isinstance(self._output, NullOutput):
+                    return
         output = self._output
         closing = threading.Thread(target=output.stop, name="device", daemon=True)
         closing.start()
         closing.join(PATIENCE_S)
         if closing.is_alive():
+            leave_behind()
             _log.warning("sound device %s: PortAudio does not let go of it, it is left behind", output.name)
 
     def _lose(self, now_s: float) -> None:

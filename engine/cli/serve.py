@@ -3,11 +3,13 @@
 import argparse
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
+from engine.audio import left_behind
 from engine.bundle import load_bundle
 from engine.cli.main import Subparsers
 from engine.cli.options import add_instrument
@@ -50,6 +52,10 @@ def serve(args: argparse.Namespace, ready: Ready) -> int:
         print(ready_line(args, session, server), flush=True)
         ready(server)
         ended.wait()
+    if left_behind():
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
     return 0
 
 
@@ -134,8 +140,12 @@ def ready_line(args: argparse.Namespace, session: Session, server: OscServer) ->
 
 @contextlib.contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT do `act` and nothing else, for as long as the context lasts."""
-    signals = (signal.SIGTERM, signal.SIGINT)
+    """SIGTERM, SIGINT and SIGHUP (a closed terminal; unless it is ignored, as under nohup) do `act` and nothing else,
+    for as long as the context lasts.
+    """
+    signals = [signal.SIGTERM, signal.SIGINT]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     before = [signal.signal(number, lambda *_: act()) for number in signals]
     try:
         yield
