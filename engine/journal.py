@@ -79,6 +79,11 @@ class Journal:
     events: tuple[Event, ...]
 
     @property
+    def ended(self) -> bool:
+        """Whether the performance was ended and did not break off."""
+        return any(event.address == END for event in reversed(self.events))
+
+    @property
     def end(self) -> int:
         """The sample at which it ends: the one of `/end`, or of the last event where it broke off.
 
@@ -275,8 +280,9 @@ class JournalWriter:
         self._thread.join()
 
     def _end(self, reason: str) -> None:
-        self.problem = self.problem or f"journal {self._file.name} ended early: {reason}"
-        _log.warning(self.problem)
+        if self.problem is None:
+            self.problem = f"journal {self._file.name} ended early: {reason}"
+            _log.warning(self.problem)
 
     def _write(self) -> None:
         open_ = True

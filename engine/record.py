@@ -121,7 +121,7 @@ class Recorder:
             path = Path(os.path.expanduser(wished)).absolute()
             if _there(path):
                 raise AeoliaError(f"recording to {path}: it is there already, choose a new name")
-            room = _RoomyFile(_part(path), 16 * _PIECE_FRAMES * channels + (1 << 16), MOST_BYTES[suffix])
+            room = _RoomyFile(part_of(path), 16 * _PIECE_FRAMES * channels + (1 << 16), MOST_BYTES[suffix])
         except OSError as refused:
             raise AeoliaError(
                 f"recording to {wished}: {refused.strerror}, choose a name and a folder with room that can be written"
@@ -230,9 +230,11 @@ def _there(path: Path) -> bool:
     return True
 
 
-def _part(path: Path) -> Path:
-    """A new hidden name in the same folder, short however long the name is."""
-    return path.with_name(f".aeolia-{secrets.token_hex(8)}.part{path.suffix.lower()}")
+def part_of(path: Path) -> Path:
+    """A temporary hidden name in the same folder for a file that is being written: of the same kind, short however long
+    the file's own name is, never given twice.
+    """
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def _encoder(room: "_RoomyFile", suffix: str, rate_hz: int, channels: int) -> soundfile.SoundFile:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engine.bundle import load_bundle, providers
+from engine.cli import sounds
 from engine.cli.main import Subparsers
 from engine.cli.onset import Ramp, pan_onset, sound_onset
 from engine.cli.options import add_bundle, whole
@@ -30,6 +31,7 @@ from engine.cli.rig import RATE_HZ, Rig, rig
 from engine.cli.tables import aligned
 from engine.decoder import HopDecoder
 from engine.params import Args
+from engine.record import part_of
 from engine.sampler import sample
 from engine.text import TextEncoder
 
@@ -70,6 +72,8 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measures everything, prints the table, writes the file."""
+    if args.json:
+        sounds.writable(args.json)
     results = list(speed(args.bundle))
     with rig(args.bundle, LATENCY_BLOCK) as found:
         results += latencies(found, args.trials)
@@ -80,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     print(aligned(header, [cells(result) for result in results]))
     if args.json:
         report = {"machine": machine(), "bundle": args.bundle or "default", "results": [asdict(r) for r in results]}
-        part = args.json.with_name(f".{args.json.name}.part")
+        part = part_of(args.json)
         part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         os.replace(part, args.json)
     return 0

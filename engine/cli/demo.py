@@ -20,6 +20,7 @@ from engine.control import Values
 from engine.errors import AeoliaError
 from engine.offline import performing
 from engine.params import EMOTIONS
+from engine.record import part_of
 from engine.session import Session
 
 AHEAD_S = 0.5
@@ -90,7 +91,7 @@ def offline(bundle: Bundle, path: Path) -> None:
 
 def live(bundle: Bundle, device: str | None, path: Path) -> None:
     """To the speakers, and what is heard into the file."""
-    part = sounds.part_of(path)
+    part = part_of(path)
     session = Session(bundle, opening(), device=device)
     try:
         try:

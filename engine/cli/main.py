@@ -62,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Never raises for what a person can cause."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    interrupted = threading.Event()
     try:
-        with sigterm_interrupts():
+        with signals_interrupt(interrupted):
             args = parser(arguments).parse_args(apart(arguments))
             code: int = args.run(args)
             sys.stdout.flush()
@@ -82,24 +83,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return failed(AeoliaError(f"not enough memory: {str(error) or 'ask for less'}"), debug)
     except Exception as error:  # noqa: BLE001  the last resort: a bug is one line too, --debug shows where
+        if interrupted.is_set():  # libraries that are interrupted while they load raise what they like
+            return failed(AeoliaError("interrupted"), debug)
         return failed(AeoliaError(f"internal error, {type(error).__name__}: {error}; --debug shows where"), debug)
 
 
 @contextlib.contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that it takes its unfinished files with it."""
+def signals_interrupt(interrupted: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does, so that it takes its unfinished files with it; each sets
+    `interrupted`.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [number for name in ("SIGTERM", "SIGINT", "SIGHUP") if (number := getattr(signal, name, None))]
+    before = {number: signal.getsignal(number) for number in numbers}
+    taken = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in taken:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 def failed(error: Exception, debug: bool) -> int:

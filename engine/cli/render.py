@@ -1,6 +1,7 @@
 """`aeolia render`: a performance's journal to a sound file, offline and sample-exact."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from engine.bundle import find_bundle, list_bundles, load_bundle, read_manifest
@@ -26,6 +27,9 @@ def run(args: argparse.Namespace) -> int:
     """Renders, prints the file's name."""
     path = sounds.writable(args.output)
     journal = read_journal(args.journal)
+    if not journal.ended:
+        said = "has no /end, as if the performance broke off; rendered up to its last event"
+        print(f"aeolia: journal {args.journal}: {said}", file=sys.stderr)
     bundle = load_bundle(args.bundle or shipped(journal.header.bundle))
     rate_hz = bundle.manifest.sample_rate
     blocks = followed(replaying(journal, bundle, steps=args.steps), journal.end, rate_hz, path.name)

@@ -4,7 +4,6 @@ they are whole.
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ import soundfile
 
 from engine.errors import AeoliaError
 from engine.offline import Sound
-from engine.record import MOST_BYTES, MOST_CHANNELS
+from engine.record import MOST_BYTES, MOST_CHANNELS, part_of
 
 SUBTYPE = "PCM_24"
 """Also of WAV: a float WAV holds the time at which it was written, and the same sound would not be the same bytes."""
@@ -29,11 +28,6 @@ def writable(path: Path) -> Path:
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise AeoliaError(f"output {path}: permission denied, choose a folder that can be written")
     return path
-
-
-def part_of(path: Path) -> Path:
-    """A temporary name for a file that is being written, in the same folder, of the same kind, never given twice."""
-    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def write(path: Path, blocks: Iterable[Sound], samples: int, channels: int, rate_hz: int, comment: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.cli.sounds import part_of
+from engine.record import part_of
 
 Float = NDArray[np.float32]
 Mark = tuple[float, str]

@@ -64,6 +64,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert dict(journal.header.values) == dict(HEADER.values)
     assert replace(journal.header, values=HEADER.values) == HEADER
     assert journal.end == 9000
+    assert journal.ended
 
 
 def test_events_come_in_the_order_of_their_samples_and_then_of_the_file(tmp_path: Path) -> None:
@@ -92,7 +93,9 @@ def test_a_crash_costs_the_unfinished_line_alone(tmp_path: Path) -> None:
     path = write(tmp_path / "j.jsonl", *EVENTS)
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.rindex(b'"/end"')])
-    assert read_journal(path).events == EVENTS[:-1]
+    journal = read_journal(path)
+    assert journal.events == EVENTS[:-1]
+    assert not journal.ended
 
 
 def test_lines_are_on_the_disk_before_the_journal_is_closed(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_a_file_that_can_not_be_finished_is_told_with_the_reason(
         process(state, noise(4_800))
         if by_itself:
             play_until(state, lambda: not recorder.recording)
-        said = rf"take\.wav could not be finished: No such file or directory, what there is lies in {folder}/\.aeolia-"
+        said = rf"take\.wav could not be finished: No such file or directory, what there is lies in {folder}/\.take-"
         with pytest.raises(AeoliaError, match=said):
             recorder.collect() if by_itself else recorder.stop()
     assert recorder.collect() is None

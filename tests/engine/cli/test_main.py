@@ -100,14 +100,36 @@ def test_a_bug_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert err == "aeolia: error: internal error, ZeroDivisionError: oh no; --debug shows where\n"
 
 
-def test_sigterm_interrupts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(*_: object) -> None:
-        signal.raise_signal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_interrupt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def end(*_: object) -> int:
+        signal.raise_signal(number)
+        return 0
 
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("engine.cli.params.run", end)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        monkeypatch.setattr("engine.cli.params.run", end)
+        assert run(capsys, "params") == (1, "", "aeolia: error: interrupted\n")
+        assert signal.getsignal(number) is signal.default_int_handler
+        signal.signal(number, signal.SIG_IGN)  # nohup
+        assert run(capsys, "params") == (0, "", "")
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_library_interrupted_while_it_loads_is_an_interruption(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("numpy failed") from None
+
+    monkeypatch.setattr("engine.cli.params.run", load)
     assert run(capsys, "params") == (1, "", "aeolia: error: interrupted\n")
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("command", OWN)

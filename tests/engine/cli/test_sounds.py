@@ -11,6 +11,7 @@ import soundfile
 
 from engine.cli import sounds
 from engine.errors import AeoliaError
+from engine.record import part_of
 
 SOUND = (0.1 * np.random.default_rng(0).standard_normal((100_000, 2))).astype(np.float32)
 
@@ -62,7 +63,7 @@ def test_more_than_the_format_holds_is_refused_before_the_work(
 
 
 def test_two_writers_never_share_a_temporary_name(tmp_path: Path) -> None:
-    assert sounds.part_of(tmp_path / "x.wav") != sounds.part_of(tmp_path / "x.wav")
+    assert part_of(tmp_path / "x.wav") != part_of(tmp_path / "x.wav")
 
 
 @pytest.mark.parametrize(
