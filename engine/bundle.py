@@ -1,20 +1,25 @@
 """A bundle: manifest.json and the ONNX files it lists, each with its checksum. The one definition of the format.
 
 Nothing in a bundle is trusted before it is checked: unknown formats, unknown or missing keys, files that are missing,
-of another checksum or outside the folder are refused with the reason.
+of another checksum or outside the folder, values that this engine can't play with and nets with other inputs than the
+manifest says are refused with the reason.
 """
 
 import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import onnxruntime
 
 from engine.errors import AeoliaError
+from engine.params import BY_ADDRESS, EMOTIONS
+from engine.timing import HOP, SAMPLE_RATE_HZ
 
 FORMAT = 1
 ROLES = ("text", "tokenizer", "student", "decoder", "emotion")
@@ -27,6 +32,46 @@ DEFAULT = "aeolia-textures"
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "bundles"
 
 MOST_MANIFEST_BYTES = 1_000_000
+
+PLAYED: Final[Mapping[str, Any]] = {
+    "sample_rate": SAMPLE_RATE_HZ,
+    "channels": 2,
+    "hop_samples": HOP,
+    "sampler": "consistency",
+    "emotions": list(EMOTIONS),
+}
+"""The only values, as JSON has them, that this engine plays with."""
+
+
+class Size(Enum):
+    """A dimension of a net's input that no manifest says: of any size at each call, or any that is fixed."""
+
+    FREE = "free"
+    FIXED = "fixed"
+
+
+Dimension: TypeAlias = int | str | Size
+"""A number, the key of the manifest that says it, or a Size."""
+
+_CHUNK: Final = (1, "latent_channels", "chunk_frames")
+_LATENTS: Final = (1, "latent_channels", Size.FREE)
+
+INPUTS: Final[Mapping[str, Mapping[str, tuple[Dimension, ...]]]] = {
+    "text": {"input_ids": (1, Size.FREE), "attention_mask": (1, Size.FREE)},
+    "student": {
+        "x": _CHUNK,
+        "t": (1,),
+        "context": _CHUNK,
+        "mask": (1, 1, "chunk_frames"),
+        "text": (1, 384),
+        "emotion": (1, len(EMOTIONS)),
+        "guidance": (1,),
+    },
+    "decoder": {"latents": _LATENTS, "before": (Size.FIXED,) * 3, "past": (Size.FIXED,) * 4},
+    "encoder": {"features": (1, Size.FIXED, Size.FREE)},
+    "emotion": {"latents": _LATENTS, "delta": (1, len(EMOTIONS))},
+}
+"""The inputs of each net, in their order, and their shapes."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +123,15 @@ class Bundle:
         return self.folder / self.manifest.files[role].name
 
     def session(self, role: str) -> onnxruntime.InferenceSession:
-        """A new inference session of a net, on one thread. Sessions are cheap to call from any one thread at a time."""
-        return onnx_session(self.path(role))
+        """A new inference session of a net, on one thread. Sessions are cheap to call from any one thread at a time.
+
+        AeoliaError where the net is none, or its inputs are not what the manifest says.
+        """
+        session = onnx_session(self.path(role))
+        found = {node.name: node.shape for node in session.get_inputs()}
+        if problem := _misfit(found, INPUTS[role], self.manifest):
+            raise AeoliaError(f"bundle {self.folder}: file {self.path(role).name!r}, the {role} net: {problem}")
+        return session
 
 
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:
@@ -176,13 +228,17 @@ def _checked(raw: Any) -> Manifest:
     for name in known:
         if name not in raw and name not in optional:
             raise ValueError(f"key {name!r} is missing")
-    for key in ("name", "sampler", "licence"):
+    for key in ("name", "licence"):
         if not isinstance(raw[key], str) or not raw[key]:
             raise ValueError(f"{key} {_shown(raw[key])}: must be a text")
-    counts = ("sample_rate", "channels", "latent_channels", "hop_samples", "chunk_frames", "context_frames")
-    for key in (*counts, "overlap_frames", "default_steps"):
+    if not raw["name"].isprintable() or not raw["name"].strip():
+        raise ValueError(f"name {_shown(raw['name'])}: must be one line of printable characters, not all blank")
+    for key in ("latent_channels", "chunk_frames", "context_frames", "overlap_frames"):
         if not _is_whole(raw[key]) or not 1 <= raw[key] <= 1_000_000:
             raise ValueError(f"{key} {_shown(raw[key])}: must be a whole number in 1..1000000")
+    (least,), (most,) = (BY_ADDRESS["/generator/steps"].minimum, BY_ADDRESS["/generator/steps"].maximum)
+    if not _is_whole(raw["default_steps"]) or not least <= raw["default_steps"] <= most:
+        raise ValueError(f"default_steps {_shown(raw['default_steps'])}: must be a whole number in {least:g}..{most:g}")
     guidance = raw["default_guidance"]
     if not (_is_whole(guidance) or isinstance(guidance, float)) or not 0 <= guidance <= 10:
         raise ValueError(f"default_guidance {_shown(guidance)}: must be 0..10")
@@ -191,11 +247,38 @@ def _checked(raw: Any) -> Manifest:
     for key in ("emotions", "credits"):
         if not isinstance(raw[key], list) or not all(isinstance(item, str) for item in raw[key]):
             raise ValueError(f"{key}: must be a list of texts")
+    for key, played in PLAYED.items():
+        if type(raw[key]) is not type(played) or raw[key] != played:
+            shown = repr(raw[key])[:80] if key == "emotions" else _shown(raw[key])
+            raise ValueError(f"{key} {shown}: must be {played!r}")
     for key in ("training", "measured"):
         if not isinstance(raw.get(key, {}), dict):
             raise ValueError(f"{key}: must be an object")
     files = _checked_files(raw["files"])
     return Manifest(**{**raw, "files": files, "emotions": tuple(raw["emotions"]), "credits": tuple(raw["credits"])})
+
+
+def _misfit(found: Mapping[str, list[Any]], wanted: Mapping[str, tuple[Dimension, ...]], manifest: Manifest) -> str:
+    """What is wrong with a net's inputs, or nothing. Where a size is known, a net may also leave it free."""
+    if list(found) != list(wanted):
+        return f"inputs {', '.join(map(repr, found))[:200]}: must be {', '.join(map(repr, wanted))}"
+    for name, dimensions in wanted.items():
+        sizes = [getattr(manifest, size) if isinstance(size, str) else size for size in dimensions]
+        if len(found[name]) != len(sizes) or not all(map(_fits, found[name], sizes)):
+            shape = ", ".join(str(size) if isinstance(size, int) else "free" for size in found[name])
+            asked = ", ".join(
+                f"{key} {size}" if isinstance(key, str) else size.value if isinstance(size, Size) else str(size)
+                for key, size in zip(dimensions, sizes, strict=True)
+            )
+            return f"input {name!r} of shape ({shape[:80]}): must be ({asked})"
+    return ""
+
+
+def _fits(found: Any, wanted: int | Size) -> bool:
+    """Whether a dimension, a number or what onnxruntime calls a free one, is as wanted."""
+    if isinstance(wanted, Size):
+        return isinstance(found, int) == (wanted is Size.FIXED)
+    return not isinstance(found, int) or found == wanted
 
 
 def _is_whole(value: Any) -> bool:

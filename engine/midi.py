@@ -129,7 +129,7 @@ class MidiInput:
         self._instrument = instrument
         self._mapper = Mapper(instrument, routes)
         self.refused = 0
-        self._client, names = _open_client()
+        self._client, names = _open_client(f"MIDI port {port!r}")
         try:
             self.name = _CLIENT if port == VIRTUAL else _match(port, names, alsa=_is_alsa(self._client))
             self._client.ignore_types(sysex=True, timing=True, active_sense=True)
@@ -200,13 +200,17 @@ def _match(port: str, names: list[str], *, alsa: bool = False) -> str:
     found = sorted({name for name in names if port.casefold() in name.casefold()})
     if len(found) == 1:
         return found[0]
-    there = ", ".join(repr(name) for name in found or sorted(set(names))) or "none is connected"
+    there = ", ".join(repr(name) for name in found or sorted(set(names)))
+    if not there:
+        raise AeoliaError(f"MIDI port {port!r}: unknown; must be {VIRTUAL!r}, as no port is connected")
     problem = "is in the names of several" if found else "unknown"
     raise AeoliaError(f"MIDI port {port!r}: {problem}; must be one of: {there}, or {VIRTUAL!r}")
 
 
-def _open_client() -> tuple[Any, list[str]]:
-    """A client of the system's MIDI with a queue, no callback, no port yet; the names of the inputs that it sees."""
+def _open_client(wanted: str = "MIDI") -> tuple[Any, list[str]]:
+    """A client of the system's MIDI with a queue, no callback, no port yet; the names of the inputs that it sees.
+    Raises AeoliaError, which begins with what was `wanted`.
+    """
     backend = os.environ.get("MIDO_BACKEND") or _BACKEND
     try:
         import rtmidi  # here, so that nothing but MIDI needs the system's MIDI libraries
@@ -223,8 +227,10 @@ def _open_client() -> tuple[Any, list[str]]:
         client = rtmidi.MidiIn(apis[backend], _CLIENT, queue_size_limit=_QUEUE_MESSAGES)
         return client, client.get_ports()  # JACK's absence shows only when asked for ports
     except (ImportError, *_ERRORS) as error:
-        reason = f"{_one_line(error)}; must be a system with MIDI, or JACK running and MIDO_BACKEND={JACK}"
-        raise AeoliaError(f"MIDI through {backend}: {reason}") from None
+        raise AeoliaError(
+            f"{wanted}: {backend} can't be opened ({_one_line(error).rstrip('.')}); "
+            f"needs a system with MIDI, or JACK running and MIDO_BACKEND={JACK}"
+        ) from None
 
 
 def _is_alsa(client: Any) -> bool:

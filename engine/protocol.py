@@ -13,7 +13,7 @@ from pythonosc.parsing import osc_types
 
 from engine.control import Event, Values, check, check_as, shown
 from engine.errors import AeoliaError
-from engine.params import ALIASES, Args
+from engine.params import ALIASES, READINGS_BY_ADDRESS, Args
 
 MAX_PACKET_BYTES: Final = 65_536
 MAX_NESTING: Final = 8
@@ -132,6 +132,8 @@ def interpret(message: Message) -> tuple[str, Args]:
     if alias := ALIASES.get(message.address):
         args = check_as(alias.address, alias.kinds, alias.minimum, alias.maximum, message.args)
         return alias.target, check(alias.target, alias.convert(tuple(float(a) for a in args)))
+    if message.address in READINGS_BY_ADDRESS:
+        raise AeoliaError(f"address {message.address!r}: is a reading; it can only be read, with /get or /subscribe")
     return message.address, check(message.address, message.args)
 
 

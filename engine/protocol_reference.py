@@ -19,6 +19,7 @@ switches as T/F or 0/1.
   that is decoded, *model* when the generator has made the sound anew. `/latency/*` says how long that takes here.
 - What is unknown, out of range or malformed changes nothing and is answered with `/fail ADDRESS REASON` to the sender;
   of a malformed packet nothing is taken, and ADDRESS is empty. Commands answer `/done ADDRESS ...` when they are done.
+- Address patterns are not matched yet: an address with a wildcard (`*`, `?`, `[...]`, `{{...}}`) is unknown.
 - Messages in a bundle are heard at its timetag, up to {osc.MAX_AHEAD_S:.0f} s ahead;
   a timetag that has passed means now.
 - A packet may have {protocol.MAX_PACKET_BYTES} bytes, {protocol.MAX_MESSAGES} messages

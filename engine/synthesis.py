@@ -15,9 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 48_000
-HOP = 1024
-"""Samples in one latent frame: 46.875 latent frames a second."""
+from engine.timing import HOP as HOP
+from engine.timing import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 
 TONE_WINDOW = 2 * HOP
 """A tone frame is a Hann window over two hops: as phases go on, amplitudes cross over smoothly from hop to hop."""

@@ -1,12 +1,14 @@
 """Command line options that several commands share, and their types: a wrong value is wrong use, exit code 2."""
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from engine.control import check
 from engine.errors import AeoliaError
 from engine.params import BY_ADDRESS, EMOTIONS, Arg
+from engine.timing import SAMPLE_RATE_HZ
 
 OSC_PORT = 9120
 MAX_SECONDS = 3600.0
@@ -80,8 +82,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def host_port(text: str) -> tuple[str, int]:
     """`HOST:PORT`, `:PORT` or `PORT`; the host is this machine where none is given; an IPv6 host stands in brackets."""
-    host, _, port = text.rpartition(":")
-    return host.strip("[]") or "127.0.0.1", whole(0, 65_535)(port)
+    parts = re.fullmatch(r"(?:\[([^\[\]]+)\]:|([^:\[\]]*):)?([0-9]{1,5})", text)
+    if parts is None or int(parts[3]) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be HOST:PORT with PORT in range 0..65535")
+    return parts[1] or parts[2] or "127.0.0.1", int(parts[3])
+
+
+def sample_rate(text: str) -> int:
+    """The one sample rate there is, in Hz."""
+    if text != str(SAMPLE_RATE_HZ):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be {SAMPLE_RATE_HZ}")
+    return SAMPLE_RATE_HZ
 
 
 def sound_file(text: str) -> Path:
@@ -106,7 +117,7 @@ def add_instrument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="P", type=named, help="a preset's name or a TOML file")
     parser.add_argument("--device", metavar="D", help="sound device: its number or a part of its name; null: none")
     parser.add_argument("--block", metavar="N", type=whole(16, 8192), default=256, help="frames in a block (256)")
-    parser.add_argument("--rate", metavar="HZ", type=whole(8000, 384_000), help="sample rate (default: the bundle's)")
+    parser.add_argument("--rate", metavar="HZ", type=sample_rate, help=f"sample rate: {SAMPLE_RATE_HZ}, the only one")
     parser.add_argument("--channels", metavar="N", type=whole(1, 64), default=2, help="loudspeakers (2)")
     parser.add_argument(
         "--osc",

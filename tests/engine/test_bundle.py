@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine import bundle
 from engine.bundle import (
     EXTRA_ROLES,
     FORMAT,
+    INPUTS,
     MOST_MANIFEST_BYTES,
     ROLES,
     Bundle,
@@ -154,6 +156,16 @@ def put(manifest: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str
         (("sample_rate",), 0, "sample_rate 0"),
         (("chunk_frames",), 16.0, "chunk_frames 16.0"),
         (("default_steps",), True, "default_steps True"),
+        (("default_steps",), 99, "default_steps 99: must be a whole number in 1..8"),
+        (("hop_samples",), 512, "hop_samples 512: must be 1024"),
+        (("sample_rate",), 48_000.0, "sample_rate 48000.0: must be 48000"),
+        (("channels",), 3, "channels 3: must be 2"),
+        (("channels",), [2], "channels list: must be 2"),
+        (("sampler",), "x", "sampler 'x': must be 'consistency'"),
+        (("emotions",), ["joy"], "emotions ['joy']: must be ['happiness', 'sadness', 'fear', 'anger']"),
+        (("emotions",), ["x" * 9999], "xx: must be ['happiness'"),
+        (("name",), "a\nb", "name 'a\\nb': must be one line"),
+        (("name",), " ", "name ' ': must be one line"),
         (("hop_samples",), 10**400, "hop_samples 1000"),
         (("default_guidance",), float("nan"), "default_guidance nan"),
         (("default_guidance",), True, "default_guidance True"),
@@ -223,16 +235,16 @@ names = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 manifests = st.builds(
     Manifest,
     format=st.just(FORMAT),
-    name=st.text(min_size=1),
-    sample_rate=st.integers(1, 1_000_000),
-    channels=st.integers(1, 64),
+    name=st.text(min_size=1).filter(lambda name: name.isprintable() and name.strip()),
+    sample_rate=st.just(48_000),
+    channels=st.just(2),
     latent_channels=st.integers(1, 512),
-    hop_samples=st.integers(1, 8192),
+    hop_samples=st.just(1024),
     chunk_frames=st.integers(200, 1000),
     context_frames=st.integers(1, 99),
     overlap_frames=st.integers(1, 99),
-    emotions=st.lists(st.text(), max_size=4).map(tuple),
-    sampler=st.text(min_size=1),
+    emotions=st.just(("happiness", "sadness", "fear", "anger")),
+    sampler=st.just("consistency"),
     default_steps=st.integers(1, 8),
     default_guidance=st.floats(0, 10),
     files=st.fixed_dictionaries(
@@ -290,3 +302,80 @@ def test_every_net_of_a_bundle_is_playable(tiny_bundle: Bundle, role: str) -> No
     assert session.get_inputs()
     assert session.get_session_options().intra_op_num_threads == 1
     assert onnx_session(tiny_bundle.path(role)).get_providers()[-1] == "CPUExecutionProvider"
+
+
+@pytest.fixture
+def foreign(shipped_bundle: Bundle, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A folder with the files of the shipped bundle, and its manifest as JSON has it, to be written there."""
+    for file in shipped_bundle.manifest.files.values():
+        (tmp_path / file.name).symlink_to(shipped_bundle.folder / file.name)
+    return tmp_path, json.loads((shipped_bundle.folder / "manifest.json").read_text())
+
+
+def misfit(folder: Path, manifest: dict[str, Any], role: str) -> str:
+    """What is said when the net of a bundle with this manifest is loaded."""
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(AeoliaError) as caught:
+        load_bundle(str(folder)).session(role)
+    assert str(caught.value).startswith(f"bundle {folder}: file ")
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"bundle {folder}: ")
+
+
+@pytest.mark.parametrize(
+    ("role", "key", "value", "said"),
+    [
+        (
+            "student",
+            "latent_channels",
+            31,
+            "input 'x' of shape (1, 48, 64): must be (1, latent_channels 31, chunk_frames 64)",
+        ),
+        (
+            "student",
+            "chunk_frames",
+            65,
+            "input 'x' of shape (1, 48, 64): must be (1, latent_channels 48, chunk_frames 65)",
+        ),
+        (
+            "decoder",
+            "latent_channels",
+            31,
+            "input 'latents' of shape (1, 48, free): must be (1, latent_channels 31, free)",
+        ),
+        (
+            "emotion",
+            "latent_channels",
+            31,
+            "input 'latents' of shape (1, 48, free): must be (1, latent_channels 31, free)",
+        ),
+    ],
+)
+def test_a_manifest_that_does_not_fit_a_net_is_refused(
+    foreign: tuple[Path, dict[str, Any]], role: str, key: str, value: int, said: str
+) -> None:
+    folder, manifest = foreign
+    assert misfit(folder, {**manifest, key: value}, role) == f"file '{role}.onnx', the {role} net: {said}"
+
+
+def test_swapped_nets_are_refused(foreign: tuple[Path, dict[str, Any]]) -> None:
+    folder, manifest = foreign
+    files = manifest["files"]
+    files["student"], files["decoder"] = files["decoder"], files["student"]
+    said = misfit(folder, manifest, "student")
+    assert said.startswith("file 'decoder.onnx', the student net: inputs 'latents', 'before', 'past': must be 'x', 't'")
+    assert misfit(folder, manifest, "decoder").endswith(": must be 'latents', 'before', 'past'")
+
+
+@pytest.mark.parametrize("role", INPUTS)
+def test_every_shipped_net_fits_its_manifest(shipped_bundle: Bundle, role: str) -> None:
+    assert [node.name for node in shipped_bundle.session(role).get_inputs()] == list(INPUTS[role])
+
+
+def test_a_net_with_a_free_size_must_not_be_a_fixed_one(shipped_bundle: Bundle) -> None:
+    fixed = {"latents": [1, 48, 1], "delta": [1, 4]}
+    said = bundle._misfit(fixed, INPUTS["emotion"], shipped_bundle.manifest)
+    assert said == "input 'latents' of shape (1, 48, 1): must be (1, latent_channels 48, free)"
+    anything = {"x": [1, "C", "T"], "t": [1], "context": ["B", "C", 64], "mask": [1, 1, None]}
+    anything |= {"text": [1, 384], "emotion": [1, 4], "guidance": [1]}
+    assert bundle._misfit(anything, INPUTS["student"], replace(shipped_bundle.manifest, latent_channels=7)) == ""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.control import NOW, Event
 from engine.errors import AeoliaError
-from engine.midi import Mapper, Route, _match, list_ports
+from engine.midi import Mapper, MidiInput, Route, _match, list_ports
 from engine.params import BY_ADDRESS, PARAMS, Curve
 
 NUMBERS = [p.address for p in PARAMS if p.kinds != "s"]
@@ -82,7 +82,7 @@ def test_ports_are_found_by_a_part_of_their_name() -> None:
         AeoliaError, match="'launch': is in the names of several; must be one of: 'Launchpad:0', 'Launchpad:1'"
     ):
         _match("launch", names)
-    with pytest.raises(AeoliaError, match="'x': unknown; must be one of: none is connected, or 'virtual'"):
+    with pytest.raises(AeoliaError, match="'x': unknown; must be 'virtual', as no port is connected"):
         _match("x", [])
 
 
@@ -101,3 +101,23 @@ def test_other_backends_than_rtmidi_are_refused(backend: str, monkeypatch: pytes
     monkeypatch.setenv("MIDO_BACKEND", backend)
     with pytest.raises(AeoliaError, match=f"MIDO_BACKEND '{backend}': must be one of: mido.backends.rtmidi, "):
         list_ports()
+
+
+def test_a_system_without_midi_is_said_with_the_port_that_was_wanted(instrument, monkeypatch) -> None:
+    rtmidi = pytest.importorskip("rtmidi")
+
+    def fail(*_: object, **__: object) -> None:
+        raise rtmidi.SystemError("MidiInAlsa::initialize: error creating\nALSA sequencer client object.")
+
+    monkeypatch.setattr(rtmidi, "MidiIn", fail)
+    monkeypatch.delenv("MIDO_BACKEND", raising=False)
+    reason = (
+        "mido.backends.rtmidi can't be opened (MidiInAlsa::initialize: error creating ALSA sequencer client object); "
+        "needs a system with MIDI, or JACK running and MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK"
+    )
+    with pytest.raises(AeoliaError) as refusal:
+        MidiInput(instrument, "nope", [])
+    assert str(refusal.value) == f"MIDI port 'nope': {reason}"
+    with pytest.raises(AeoliaError) as refusal:
+        list_ports()
+    assert str(refusal.value) == f"MIDI: {reason}"

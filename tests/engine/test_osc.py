@@ -90,6 +90,11 @@ def test_values_are_posted_with_stamp_and_source(instrument, server, client) -> 
         ("/level", (float("nan"),), "/level nan: must be a number, finite"),
         ("/prompt/a/text", ("",), "/prompt/a/text empty text '': must have 1 to 1000 characters, not all blank"),
         ("/prompt/b/text", ("?!",), "/prompt/b/text '?!': must have at least one letter or digit"),
+        (
+            "/meter/peak",
+            (1.0,),
+            "address '/meter/peak': is a reading; it can only be read, with /get or /subscribe",
+        ),
         ("/get", ("/nope",), "address '/nope': unknown; `aeolia params` lists all"),
         ("/get", ("/panic",), "address '/panic': is a command and holds no value; `aeolia params` lists all"),
         ("/get", ("/latency/hop",), "address '/latency/hop': is not measured yet; `aeolia params` lists all"),
