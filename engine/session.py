@@ -151,8 +151,14 @@ class Session:
             thread.start()
 
     def wait_sounding(self, timeout_s: float) -> bool:
-        """Waits until the first sound that isn't silence goes to the device; False where it takes longer."""
-        return self._sounding.wait(timeout_s)
+        """Waits until there is sound that isn't silence and the device has begun to take it; False where it takes
+        longer.
+        """
+        give_up_s = time.monotonic() + timeout_s
+        sounding = self._sounding.wait(timeout_s)
+        while sounding and self.state.snapshot().position == 0:
+            sounding = not self._stopping.wait(0.005) and time.monotonic() < give_up_s
+        return sounding
 
     def stop(self, fade_s: float = 0.5) -> None:
         """Fades out, ends all threads, closes the device, finishes recording and journal; each of these whatever became

@@ -309,12 +309,14 @@ def test_a_minute_has_no_gap(performance: Performance) -> None:
     first, last = (performance.heard.frame_at(t) for t in (performance.ready_ns, performance.marks["end"]))
     minute = performance.cut(first + RATE // 2, last)  # when it says ready, sound is on its way to the card
     assert len(minute) >= HEARD_S * RATE
-    assert longest_silence(minute) < 16
+    (empty,) = performance.answers["/meter/empty"]
+    assert isinstance(empty, int)
+    assert longest_silence(minute) < 16 + empty * BLOCK  # no silence but what is counted
+    if empty and performance.overslept_s > OVERSLEPT_S:
+        pytest.skip(f"a thread that only sleeps overslept {1000 * performance.overslept_s:.0f} ms: the machine is busy")
+    assert empty == 0
     windows = minute[: len(minute) // 2400 * 2400].reshape(-1, 2400 * 2).astype(np.float64)
     assert 10 * np.log10((windows**2).mean(axis=1).min() + 1e-12) > -70
-    if performance.overslept_s > OVERSLEPT_S:
-        pytest.skip(f"a thread that only sleeps overslept {1000 * performance.overslept_s:.0f} ms: the machine is busy")
-    assert performance.answers["/meter/empty"] == (0,)
 
 
 def test_new_words_change_the_spectrum(performance: Performance) -> None:
