@@ -194,6 +194,8 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performanc
             ) as witness:
                 played = play(serve, ear, environment, folder)
                 played.overslept_s = float(witness.communicate("", timeout=BOUND_S)[0])
+            if played.overslept_s > OVERSLEPT_S:
+                pytest.skip(f"a thread that only sleeps overslept {1000 * played.overslept_s:.0f} ms: the machine is busy")
             yield played
         finally:
             serve.kill()
@@ -312,8 +314,6 @@ def test_a_minute_has_no_gap(performance: Performance) -> None:
     (empty,) = performance.answers["/meter/empty"]
     assert isinstance(empty, int)
     assert longest_silence(minute) < 16 + empty * BLOCK  # no silence but what is counted
-    if empty and performance.overslept_s > OVERSLEPT_S:
-        pytest.skip(f"a thread that only sleeps overslept {1000 * performance.overslept_s:.0f} ms: the machine is busy")
     assert empty == 0
     windows = minute[: len(minute) // 2400 * 2400].reshape(-1, 2400 * 2).astype(np.float64)
     assert 10 * np.log10((windows**2).mean(axis=1).min() + 1e-12) > -70
