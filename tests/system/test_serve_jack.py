@@ -195,7 +195,8 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performanc
                 played = play(serve, ear, environment, folder)
                 played.overslept_s = float(witness.communicate("", timeout=BOUND_S)[0])
             if played.overslept_s > OVERSLEPT_S:
-                pytest.skip(f"a thread that only sleeps overslept {1000 * played.overslept_s:.0f} ms: the machine is busy")
+                late_ms = 1000 * played.overslept_s
+                pytest.skip(f"a thread that only sleeps overslept {late_ms:.0f} ms: the machine is busy")
             yield played
         finally:
             serve.kill()
