@@ -31,6 +31,7 @@ DELAY_SAMPLES = 512
 """The sound of a latent frame's centre lies this many samples after that centre: the price of being causal."""
 
 Float = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
 
 
 def oscillator_hz() -> Float:
@@ -62,11 +63,14 @@ def lobe_matrices() -> tuple[Float, Float]:
 
 
 def band_matrix() -> Float:
-    """Triangles (G, NOISE_WINDOW / 2 + 1) that spread band gains over bins; each bin's weights sum to 1. Bark-like."""
+    """Triangles (G, NOISE_WINDOW / 2 + 1) that spread band gains over bins, Bark-like. The weights of a bin sum to 1,
+    but for the first: what it would hold lies around 0 Hz, where nobody hears it and loudspeakers suffer.
+    """
     hz = np.fft.rfftfreq(NOISE_WINDOW, 1 / SAMPLE_RATE_HZ)
     warp = np.arcsinh(hz / 600.0)
     centre = np.linspace(0.0, warp[-1], NOISE_BANDS)
     triangles: Float = np.maximum(0.0, 1 - np.abs(warp - centre[:, None]) / (centre[1] - centre[0])).astype(np.float32)
+    triangles[:, 0] = 0.0
     return triangles
 
 
@@ -86,11 +90,11 @@ class Amplitudes:
 @njit(cache=True, nogil=True)
 def place_tones(
     tone: Float,
-    phasor: NDArray[np.complex64],
+    phasor: Spectrum,
     lobes: Float,
     first: NDArray[np.int64],
     mirrored: Float,
-    spectrum: NDArray[np.complex64],
+    spectrum: Spectrum,
 ) -> None:
     """Adds the lobes (K, LOBE) of tones (2, K) to a spectrum (2, bins), each from its first bin on, and the mirrored
     lobes (low K, LOBE / 2 + 1) of the low ones from bin 0 on.
@@ -108,14 +112,58 @@ def place_tones(
 
 
 @njit(cache=True, nogil=True)
-def colour_noise(bands: Float, white: NDArray[np.complex64], mixed: NDArray[np.complex64]) -> None:
-    """Filters white spectra (3, P, bins) by gain and coherence (3, P, bins) to left and right (2, P, bins)."""
-    for p in range(bands.shape[1]):
-        for k in range(bands.shape[2]):
-            shared = np.sqrt(bands[2, p, k])
-            own = np.sqrt(np.float32(1) - bands[2, p, k])
-            mixed[0, p, k] = bands[0, p, k] * (shared * white[0, p, k] + own * white[1, p, k])
-            mixed[1, p, k] = bands[1, p, k] * (shared * white[0, p, k] + own * white[2, p, k])
+def colour_noise(
+    noise: Float, coherence: Float, below: NDArray[np.int64], weights: Float, white: Spectrum, mixed: Spectrum
+) -> None:
+    """Filters white spectra (P, 3, bins) by band gains (P, 2, G) and coherence (P, G) to left and right (2, P, bins). A
+    bin lies between the bands `below` (bins,) and `below` + 1, which have `weights` (2, bins) in it.
+    """
+    for p in range(noise.shape[0]):
+        for k in range(len(below)):
+            low, w0, w1 = below[k], weights[0, k], weights[1, k]
+            together = min(np.float32(1), coherence[p, low] * w0 + coherence[p, low + 1] * w1)
+            shared, own = np.sqrt(together), np.sqrt(np.float32(1) - together)
+            left = noise[p, 0, low] * w0 + noise[p, 0, low + 1] * w1
+            right = noise[p, 1, low] * w0 + noise[p, 1, low + 1] * w1
+            mixed[0, p, k] = left * (shared * white[p, 0, k] + own * white[p, 1, k])
+            mixed[1, p, k] = right * (shared * white[p, 0, k] + own * white[p, 2, k])
+
+
+@njit(cache=True, nogil=True)
+def overlap_add(windows: Float, window: Float, tail: Float, sound: Float) -> None:
+    """Adds windows (2, P, NOISE_WINDOW), shaped by `window`, to sound (2, HOP), after the `tail` (2, NOISE_HOP) of the
+    sound before; leaves the new tail there.
+    """
+    for side in range(2):
+        for n in range(NOISE_HOP):
+            sound[side, n] += tail[side, n]
+        for p in range(windows.shape[1]):
+            for n in range(NOISE_HOP):
+                sound[side, p * NOISE_HOP + n] += windows[side, p, n] * window[n]
+            if p + 1 < windows.shape[1]:
+                for n in range(NOISE_HOP):
+                    sound[side, (p + 1) * NOISE_HOP + n] += windows[side, p, NOISE_HOP + n] * window[NOISE_HOP + n]
+        for n in range(NOISE_HOP):
+            tail[side, n] = windows[side, -1, NOISE_HOP + n] * window[NOISE_HOP + n]
+
+
+@njit(cache=True, nogil=True)
+def draw_white(key: np.uint64, frame: np.uint64, white: Spectrum) -> None:
+    """White spectra (P, 3, bins) of unit-variance noise that belong to an absolute frame: SplitMix64 (Steele and others
+    2014, "Fast splittable pseudorandom number generators") of key and place, its four quarters summed to two triangular
+    variates. Their variance is 2 (2^16)^2 / 12; that of a spectrum's parts has to be NOISE_WINDOW / 2.
+    """
+    scale = np.float32(np.sqrt(NOISE_WINDOW / 2 * 6) / 65536)
+    flat = white.reshape(-1)
+    first = key + frame * np.uint64(len(flat)) * np.uint64(0x9E3779B97F4A7C15)
+    for k in range(len(flat)):
+        z = first + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+        real = np.int32(z & np.uint64(0xFFFF)) + np.int32((z >> np.uint64(16)) & np.uint64(0xFFFF)) - np.int32(65535)
+        imag = np.int32((z >> np.uint64(32)) & np.uint64(0xFFFF)) + np.int32(z >> np.uint64(48)) - np.int32(65535)
+        flat[k] = complex(scale * np.float32(real), scale * np.float32(imag))
 
 
 @dataclass
@@ -131,10 +179,13 @@ class Synthesizer:
         self._first = np.argmax(lobes != 0, axis=1)
         self._lobes = np.stack([row[first : first + LOBE] for row, first in zip(lobes, self._first, strict=True)])
         self._mirrored = mirrored[: np.count_nonzero(mirrored.any(axis=1)), : LOBE // 2 + 1]
-        self._bands = band_matrix()
+        bands = band_matrix()
+        self._below = np.minimum(np.argmax(bands > 0, axis=0), NOISE_BANDS - 2)
+        self._weights = np.stack([bands[self._below + k, np.arange(bands.shape[1])] for k in range(2)])
         turn = 2 * np.pi * np.arange(NOISE_WINDOW) / NOISE_WINDOW
         self._window = np.sqrt(0.5 - 0.5 * np.cos(turn)).astype(np.float32)
         self._start_phase = np.random.default_rng([self.seed, 1]).random(len(self._hz))
+        self._key = np.random.SeedSequence([self.seed, 2]).generate_state(1, np.uint64)[0]
         self.reset(self.position)
 
     def reset(self, position: int) -> None:
@@ -142,9 +193,8 @@ class Synthesizer:
         self.position = position
         self._tail = np.zeros((2, HOP), np.float32)
         self._noise_tail = np.zeros((2, NOISE_HOP), np.float32)
-        self._white = self.white(position)
 
-    def phases(self, frame: int) -> NDArray[np.complex64]:
+    def phases(self, frame: int) -> Spectrum:
         """Unit phasors (K,) of the bank in the middle of the tone frame `frame`."""
         turns = self._hz * ((frame + 1) * HOP / SAMPLE_RATE_HZ) + self._start_phase
         angle = (2 * np.pi * (turns - np.floor(turns))).astype(np.float32)
@@ -152,10 +202,11 @@ class Synthesizer:
         phasor.real, phasor.imag = np.cos(angle), np.sin(angle)
         return phasor
 
-    def white(self, frame: int) -> Float:
-        """White noise (3, HOP) of unit variance that belongs to the absolute latent frame: Philox, counter = frame."""
-        bits = np.random.Philox(key=self.seed & (2**64 - 1), counter=[0, 0, 0, frame & (2**64 - 1)])
-        return np.random.Generator(bits).standard_normal((3, HOP), np.float32)
+    def white(self, frame: int) -> Spectrum:
+        """Spectra (P, 3, NOISE_WINDOW / 2 + 1) of the white noise of unit variance of the absolute latent frame."""
+        white = np.empty((NOISE_FRAMES, 3, NOISE_WINDOW // 2 + 1), np.complex64)
+        draw_white(self._key, np.uint64(frame & (2**64 - 1)), white)
+        return white
 
     def __call__(self, amplitudes: Amplitudes) -> Float:
         """Sound (2, T * HOP) of the next T frames."""
@@ -179,18 +230,10 @@ class Synthesizer:
         return sound
 
     def _add_noise(self, sound: Float, noise: Float, coherence: Float) -> None:
-        """White noise filtered in (P) overlapping windows and added to sound (2, HOP) in place."""
-        now, self._white = self._white, self.white(self.position + 1)
-        white = np.concatenate([now, self._white[:, :NOISE_HOP]], axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(white, NOISE_WINDOW, axis=1)[:, ::NOISE_HOP]
-        spectrum = np.fft.rfft(windows * self._window).astype(np.complex64, copy=False)  # (3, P, bins)
-        bands = np.stack([noise[:, 0], noise[:, 1], coherence]) @ self._bands  # (3, P, bins)
-        mixed = np.empty((2, *spectrum.shape[1:]), np.complex64)
-        np.minimum(bands[2], 1, out=bands[2])  # weights may add to 1 + 1e-7: no square root of 1 - that
-        colour_noise(bands, spectrum, mixed)
-        frames = np.fft.irfft(mixed, NOISE_WINDOW).astype(np.float32, copy=False)  # (2, P, NOISE_WINDOW)
-        frames *= self._window
-        sound += frames[:, :, :NOISE_HOP].reshape(2, HOP)
-        sound[:, NOISE_HOP:] += frames[:, :-1, NOISE_HOP:].reshape(2, HOP - NOISE_HOP)
-        sound[:, :NOISE_HOP] += self._noise_tail
-        self._noise_tail = frames[:, -1, NOISE_HOP:]
+        """Filtered noise in (P) overlapping windows, each drawn by itself, added to sound (2, HOP) in place: the
+        squares of overlapping windows sum to 1, and with them the powers of what is independent.
+        """
+        mixed = np.empty((2, NOISE_FRAMES, NOISE_WINDOW // 2 + 1), np.complex64)
+        colour_noise(noise, coherence, self._below, self._weights, self.white(self.position), mixed)
+        windows = np.fft.irfft(mixed, NOISE_WINDOW).astype(np.float32, copy=False)
+        overlap_add(windows, self._window, self._noise_tail, sound)

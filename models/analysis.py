@@ -76,7 +76,7 @@ class Analysis(nn.Module):
         start = 2 * HOP
         pieces = sound[..., start : start + frames * HOP + NOISE_HOP].unfold(-1, NOISE_WINDOW, NOISE_HOP)
         power = torch.fft.rfft(pieces * self.noise_window).abs().square() / self.noise_window.square().sum()
-        banded = power @ (self.bands / self.bands.sum(1, keepdim=True)).T  # (B, 2, T*P, G)
+        banded = power @ (self.bands / self.bands.sum(1, keepdim=True).clamp_min(1e-3)).T  # (B, 2, T*P, G)
         banded = banded.unflatten(2, (frames, NOISE_FRAMES)) * share[:, None, :, None]
         return tone.transpose(1, 2), banded.sqrt().permute(0, 2, 3, 1, 4)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.synthesis import (
     HOP,
-    NOISE_HOP,
+    NOISE_FRAMES,
     NOISE_WINDOW,
     SAMPLE_RATE_HZ,
     TONE_WINDOW,
@@ -51,17 +51,17 @@ class Synthesis(nn.Module):
         """A random excitation: phases uniform, noise white; continuous over the T frames."""
         device = self.lobes.device
         turns = torch.rand(batch, 1, len(self.hz), generator=generator, dtype=torch.float64, device=device)
-        white = torch.randn(batch, 3, frames * HOP + NOISE_HOP, generator=generator, device=device)
+        shape = (batch, 3, frames * NOISE_FRAMES, NOISE_WINDOW // 2 + 1)
+        white = torch.randn(shape, generator=generator, dtype=torch.complex64, device=device) * NOISE_WINDOW**0.5
         return self.excite(turns, white)
 
     def excite(self, turns: Tensor, white: Tensor, first: int = 0) -> Excitation:
-        """Start phases (B, 1, K) in turns and white noise (B, 3, N + NOISE_HOP) from absolute frame `first` on."""
-        frames = (white.shape[-1] - NOISE_HOP) // HOP
+        """Start phases (B, 1, K) in turns and white spectra (B, 3, T * P, bins), from absolute frame `first` on."""
+        frames = white.shape[2] // NOISE_FRAMES
         centre = torch.arange(first + 1, first + 1 + frames, dtype=torch.float64, device=white.device)[None, :, None]
         turns = turns + self.hz * centre * (HOP / SAMPLE_RATE_HZ)
         angle = (2 * torch.pi * (turns - turns.floor())).float()
-        windows = white.unfold(-1, NOISE_WINDOW, NOISE_HOP) * self.window  # (B, 3, T*P, NOISE_WINDOW)
-        return Excitation(torch.polar(torch.ones_like(angle), angle), torch.fft.rfft(windows))
+        return Excitation(torch.polar(torch.ones_like(angle), angle), white)
 
     def forward(self, tone: Tensor, noise: Tensor, coherence: Tensor, excitation: Excitation) -> Tensor:
         """tone (B, T, 2, K), noise (B, T, P, 2, G), coherence (B, T, P, G) -> (B, 2, N)."""

@@ -30,16 +30,15 @@ START_S: Final = 10.0
 
 CAPACITY_S: Final = 300
 
-_END, _BASE, _TOTAL, _CAPACITY, _CHANNELS, _CLIENT, _PORTS, _HEAD = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    8,
-    72,
-)  # words of the capture's state
+_BASE, _TOTAL, _CAPACITY, _CHANNELS, _CLIENT, _LOGGED = range(6)
+_PORTS, _HEAD = 8, 40
+"""Words of the capture's state. Behind its head: the log of blocks, then a row of samples for each channel."""
+_SMALLEST: Final = 16
+"""Frames of the smallest block of a JACK server."""
+_AT, _FRAMES, _TIME_US, _LOG = 0, 1, 2, 3
+"""Words of an entry in the log: the block's first frame, how many it has, when it was heard by JACK's clock."""
+_SOONEST_OF: Final = 8
+"""Blocks of which one is woken in time."""
 _KEPT: list[Any] = []  # what compiled code points to
 _NO_START_SERVER, _IS_INPUT, _IS_OUTPUT = 1, 1, 2
 _AUDIO: Final = b"32 bit float mono audio"
@@ -119,7 +118,6 @@ def library() -> Any:
         "jack_connect": (ctypes.c_int, [pointer, text, text]),
         "jack_get_sample_rate": (u32, [pointer]),
         "jack_last_frame_time": (u32, [pointer]),
-        "jack_frames_to_time": (ctypes.c_uint64, [pointer, u32]),
         "jack_get_time": (ctypes.c_uint64, []),
     }
     for symbol, (result, arguments) in signatures.items():
@@ -132,18 +130,27 @@ def library() -> Any:
 
 @dataclass(frozen=True)
 class Heard:
-    """(N, channels) float32 `sound` whose first frame began at `start_ns` of time.monotonic_ns. Frames that the
-    listener itself missed are zeros and not in `listened`, (N,) bool.
+    """(N, channels) float32 `sound`. Frames that the listener itself missed are zeros and not in `listened`, (N,) bool.
+    Of K blocks, in order, it is known when they began: (K,) `blocks`, first frames, and (K,) `times_ns` of
+    time.monotonic_ns. Where a server was late, less sound than time went by: one rate and one start would not do.
     """
 
     sound: NDArray[np.float32]
     listened: NDArray[np.bool_]
-    start_ns: int
+    blocks: NDArray[np.int64]
+    times_ns: NDArray[np.int64]
     rate_hz: int
 
     def frame_at(self, time_ns: int) -> int:
-        """The frame that began at a time, possibly before the first or after the last one."""
-        return round((time_ns - self.start_ns) * 1e-9 * self.rate_hz)
+        """The frame that sounded at a time, possibly before the first or after the last one."""
+        k = max(0, int(np.searchsorted(self.times_ns, time_ns, side="right")) - 1)
+        frame = int(self.blocks[k]) + round((time_ns - int(self.times_ns[k])) * 1e-9 * self.rate_hz)
+        return min(frame, int(self.blocks[k + 1])) if k + 1 < len(self.blocks) else frame
+
+    def time_at(self, frame: int) -> int:
+        """When a frame sounded, of time.monotonic_ns."""
+        k = max(0, int(np.searchsorted(self.blocks, frame, side="right")) - 1)
+        return int(self.times_ns[k]) + round((frame - int(self.blocks[k])) * 1e9 / self.rate_hz)
 
 
 class Capture:
@@ -162,13 +169,15 @@ class Capture:
             self._jack.jack_port_register(self._client, f"in_{k + 1}".encode(), _AUDIO, _IS_INPUT, 0)
             for k in range(channels)
         ]
-        capacity = CAPACITY_S * self.rate_hz // 8192 * 8192  # a multiple of any block
-        self._words = np.zeros(_HEAD + (channels + 1) * capacity // 2, np.int64)
-        self._rows = self._words[_HEAD:].view(np.float32).reshape(channels + 1, capacity)
+        capacity = CAPACITY_S * self.rate_hz // 2 * 2
+        log = capacity // _SMALLEST * _LOG
+        self._words = np.zeros(_HEAD + log + channels * capacity // 2, np.int64)
+        self._log = self._words[_HEAD : _HEAD + log].reshape(-1, _LOG)
+        self._rows = self._words[_HEAD + log :].view(np.float32).reshape(channels, capacity)
         self._words[_TOTAL], self._words[_CAPACITY], self._words[_CHANNELS] = len(self._words), capacity, channels
         self._words[_CLIENT], self._words[_BASE] = self._client, -1
         self._words[_PORTS : _PORTS + channels] = self._ports
-        self._read = 0
+        self._read = self._logged = 0
         self._jack.jack_set_process_callback(self._client, listener(), self._words.ctypes.data)
         self._jack.jack_activate(self._client)
 
@@ -209,61 +218,87 @@ class Capture:
 
     def hear(self, seconds: float) -> None:
         """Returns when so much more was heard. AeoliaError when the server falls silent."""
-        enough = kernel.load(self._words, _END) + round(seconds * self.rate_hz)
+        enough = self._end() + round(seconds * self.rate_hz)
         give_up_s, pause = time.monotonic() + 2 * seconds + START_S, threading.Event()
-        while kernel.load(self._words, _END) < enough:
+        while self._end() < enough:
             if time.monotonic() > give_up_s:
                 raise AeoliaError("JACK server: has stopped")
             pause.wait(0.003)
 
+    def _end(self) -> int:
+        """The frame after the last one that was heard."""
+        logged = kernel.load(self._words, _LOGGED)
+        return int(self._log[(logged - 1) % len(self._log), :_TIME_US].sum()) if logged else 0
+
     def take(self) -> Heard:
-        """Everything that was heard since the last call."""
-        end = int(kernel.load(self._words, _END))
-        capacity, frames = self._rows.shape[1], end - self._read
+        """Everything that was heard since the last call. AeoliaError when that is nothing, or too much."""
+        logged = int(kernel.load(self._words, _LOGGED))
+        log = self._log[np.arange(self._logged, logged) % len(self._log)]
+        if not len(log):
+            raise AeoliaError("JACK server: has stopped")
+        frames = int(log[-1, _AT] + log[-1, _FRAMES]) - self._read
+        capacity = self._rows.shape[1]
         if frames > capacity:
             raise AeoliaError(
                 f"JACK capture: {frames / self.rate_hz:.0f} s were heard, at most {CAPACITY_S} s are kept"
             )
-        first = self._read % capacity
-        parts = [self._rows[:, first : first + frames], self._rows[:, : max(0, first + frames - capacity)]]
-        rows = np.concatenate(parts, axis=1)
-        for part in parts:
-            part[:] = 0.0
-        start_us = self._jack.jack_frames_to_time(self._client, (int(self._words[_BASE]) + self._read) % 2**32)
+        places = np.arange(self._read, self._read + frames) % capacity
+        sound = self._rows[:, places].T.copy()
+        self._rows[:, places] = 0.0
+        blocks = log[:, _AT] - self._read
+        listened = np.zeros(frames, bool)
+        for block, size in zip(blocks, log[:, _FRAMES], strict=True):
+            listened[block : block + size] = True
         offset_ns = time.monotonic_ns() - self._jack.jack_get_time() * 1000
-        self._read = end
-        return Heard(rows[:-1].T.copy(), rows[-1] > 0, start_us * 1000 + offset_ns, self.rate_hz)
+        self._read, self._logged = self._read + frames, logged
+        return Heard(
+            sound, listened, blocks, began(blocks, log[:, _TIME_US] * 1000 + offset_ns, self.rate_hz), self.rate_hz
+        )
+
+
+def began(blocks: NDArray[np.int64], heard_ns: NDArray[np.int64], rate_hz: int) -> NDArray[np.int64]:
+    """(K,) when blocks began, of their first frames and when they were heard. A client may be woken late, and never
+    early: of one block and the few after it, the one that was woken soonest tells the time. JACK's own filtered times
+    are of no use here: they swing by 60 ms for seconds after the server has been late by 100 ms.
+    """
+    due_ns = blocks * 1_000_000_000 // rate_hz
+    late = np.pad(heard_ns - due_ns, (0, _SOONEST_OF - 1), mode="edge")
+    soonest = np.lib.stride_tricks.sliding_window_view(late, _SOONEST_OF).min(axis=1)
+    return np.asarray(np.maximum.accumulate(due_ns + soonest))
 
 
 @functools.cache
 def listener() -> Any:
-    """The process callback, compiled once: copies each block of the inputs to its place by JACK's frame time, and marks
-    the row after the last channel where it did.
+    """The process callback, compiled once: copies each block of the inputs to its place by JACK's frame time, and logs
+    when the block began.
     """
     jack = library()
     get_buffer = ctypes.cast(
         jack.jack_port_get_buffer, ctypes.CFUNCTYPE(ctypes.POINTER(ctypes.c_float), ctypes.c_int64, ctypes.c_uint32)
     )
     frame_time = ctypes.cast(jack.jack_last_frame_time, ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_int64))
+    get_time = ctypes.cast(jack.jack_get_time, ctypes.CFUNCTYPE(ctypes.c_uint64))
 
     def listen(frames: Any, argument: Any) -> int:
         head = carray(argument, _HEAD, np.int64)
         words = carray(argument, head[_TOTAL], np.int64)
-        capacity, channels = words[_CAPACITY], words[_CHANNELS]
-        rows = words[_HEAD:].view(np.float32)
-        now = np.int64(frame_time(words[_CLIENT]))
+        capacity, channels, logged = words[_CAPACITY], words[_CHANNELS], words[_LOGGED]
+        log = capacity // _SMALLEST * _LOG
+        rows = words[_HEAD + log :].view(np.float32)
+        time_us, now = get_time(), np.int64(frame_time(words[_CLIENT]))
         if words[_BASE] < 0:
             words[_BASE] = now
-        at = now - words[_BASE]
+        at = (now - words[_BASE]) & 0xFFFF_FFFF
         place = at % capacity
         for channel in range(channels):
             heard = carray(get_buffer(words[_PORTS + channel], frames), (frames,))
             for k in range(frames):
-                rows[channel * capacity + place + k] = heard[k]
-        rows[channels * capacity + place : channels * capacity + place + frames] = 1.0
-        kernel.store(words, _END, at + frames)
+                rows[channel * capacity + (place + k) % capacity] = heard[k]
+        entry = _HEAD + logged * _LOG % log
+        words[entry + _AT], words[entry + _FRAMES], words[entry + _TIME_US] = at, frames, time_us
+        kernel.store(words, _LOGGED, logged + 1)
         return 0
 
     compiled: Any = cfunc("int32(uint32, voidptr)")(listen)
-    _KEPT.append((compiled, get_buffer, frame_time))
+    _KEPT.append((compiled, get_buffer, frame_time, get_time))
     return ctypes.cast(compiled.address, _PROCESS)

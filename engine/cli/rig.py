@@ -110,7 +110,7 @@ def on_jack(bundle: str | None, block: int) -> Iterator[Rig]:
                 loud = np.flatnonzero(np.abs(heard.sound).max(axis=1) > 1e-3)
                 if not len(loud):
                     raise AeoliaError("aeolia serve: nothing was heard in the first second after it was ready")
-                yield Rig(steering, ear, (heard.start_ns - started_ns) * 1e-9 + float(loud[0]) / RATE_HZ, pid)
+                yield Rig(steering, ear, (heard.time_at(int(loud[0])) - started_ns) * 1e-9, pid)
         finally:
             connecting.join()
 
@@ -166,9 +166,8 @@ class TapEar:
             before = after
         sound = np.concatenate(self._kept)
         self._kept = []
-        # the last block began at time_ns
-        start_ns = after.time_ns - round((len(sound) - self._state.block) * 1e9 / self._rate_hz)
-        return Heard(sound, np.ones(len(sound), bool), start_ns, self._rate_hz)
+        last = np.array([len(sound) - self._state.block])
+        return Heard(sound, np.ones(len(sound), bool), last, np.array([after.time_ns]), self._rate_hz)
 
 
 @contextlib.contextmanager

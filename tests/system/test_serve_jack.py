@@ -194,9 +194,6 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performanc
             ) as witness:
                 played = play(serve, ear, environment, folder)
                 played.overslept_s = float(witness.communicate("", timeout=BOUND_S)[0])
-            if played.overslept_s > OVERSLEPT_S:
-                late_ms = 1000 * played.overslept_s
-                pytest.skip(f"a thread that only sleeps overslept {late_ms:.0f} ms: the machine is busy")
             yield played
         finally:
             serve.kill()
@@ -315,7 +312,9 @@ def test_a_minute_has_no_gap(performance: Performance) -> None:
     (empty,) = performance.answers["/meter/empty"]
     assert isinstance(empty, int)
     assert longest_silence(minute) < 16 + empty * BLOCK  # no silence but what is counted
-    assert empty == 0
+    assert empty == 0 or performance.overslept_s > OVERSLEPT_S
+    if empty:
+        pytest.skip(f"{empty} empty reads; a thread that only sleeps overslept {performance.overslept_s:.3f} s")
     windows = minute[: len(minute) // 2400 * 2400].reshape(-1, 2400 * 2).astype(np.float64)
     assert 10 * np.log10((windows**2).mean(axis=1).min() + 1e-12) > -70
 
