@@ -1,8 +1,9 @@
 """The codec: sound to latents and back.
 
-Encoder: spectral features to C latents a frame (46.875 Hz), of unit variance each. It is trained as an autoencoder of
-its own features with noise on the latents, so that near latents mean near sounds. Decoder: causal ConvNeXt (Liu et al.
-2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`.
+Encoder: spectral features to C latents a frame (46.875 Hz), of unit variance each. Decoder: causal ConvNeXt (Liu et al.
+2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`. Both are trained
+together, with noise on the latents, so that near latents mean near sounds; beside the sound, a second way back from the
+latents, which only training needs, has to find the encoder's features again.
 B batch, C latent channels, F features, W width, T latent frames.
 """
 
@@ -28,8 +29,8 @@ class CodecConfig:
     encoder_width: int = 256
     encoder_layers: int = 3
     decoder_width: int = 256
-    decoder_layers: int = 6
-    expansion: int = 3
+    decoder_layers: int = 4
+    expansion: int = 4
     latent_noise: float = 0.1
 
 
@@ -93,22 +94,17 @@ class Encoder(nn.Module):
         return latents
 
 
-class FeatureAutoencoder(nn.Module):
-    """The encoder with the features' way back, which only training needs."""
+class FeatureLoss(nn.Module):
+    """The features' way back from the latents (B, C, T), and how far it misses them."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.noise = config.latent_noise
-        self.encoder = Encoder(config)
         self.back = FeatureStack(config.latent_channels, FEATURES, config)
 
-    def loss(self, features: Tensor, generator: torch.Generator) -> Tensor:
-        """Weighted mean of L1 + L2/2 of the standardised features, the pitch bands' steadied, after latent noise."""
-        latents = self.encoder(features)
-        noise = torch.randn(latents.shape, generator=generator)
+    def forward(self, latents: Tensor, features: Tensor, encoder: Encoder) -> Tensor:
+        """Weighted mean of L1 + L2/2 of the standardised features (B, F, T), the pitch bands' steadied."""
         pitch, others = features[:, :PITCH_BANDS], features[:, PITCH_BANDS:]
-        wanted = self.encoder.standardise(torch.cat([steadied(pitch), others], 1))
-        error = self.back(latents + self.noise * noise) - wanted
+        error = self.back(latents) - encoder.standardise(torch.cat([steadied(pitch), others], 1))
         each = (error.abs() + error.square() / 2).mean((0, 2))
         weight = torch.where(torch.arange(FEATURES) < PITCH_BANDS, PITCH_WEIGHT, 1.0)
         weighted: Tensor = (weight * each).sum() / weight.sum()
@@ -161,3 +157,12 @@ class Decoder(nn.Module):
         gain = noise[..., :2, :].clamp(-14.0, 2.0).exp()
         coherence = torch.sigmoid(noise[..., 2, :])
         return tone, gain, coherence, entered[..., -2:], torch.stack(kept, 1)
+
+
+class Codec(nn.Module):
+    """Everything of the codec that is trained."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(config), Decoder(config)
+        self.features = FeatureLoss(config)

@@ -1,4 +1,4 @@
-"""The four trainings, one after the other: encoder, decoder, teacher, student. Each reads what the one before left.
+"""The three trainings, one after the other: codec, teacher, student. Each reads what the one before left.
 
 A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
 B batch, C latent channels, T latent frames, N samples.
@@ -18,7 +18,7 @@ from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
 from models import checkpoint
 from models.analysis import Analysis, analysis_loss
-from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
+from models.codec import KERNEL, Codec, CodecConfig, Decoder, Encoder
 from models.corpus import Corpus, embed_captions, encode_all, features_of, newer, open_corpus
 from models.data.index import INDEX
 from models.denoiser import Denoiser, DenoiserConfig
@@ -35,16 +35,13 @@ class Recipe:
 
     codec: CodecConfig = CodecConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
-    encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
-    decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
+    codec_schedule: Schedule = Schedule(steps=8000, rate=1.5e-3)
     teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
     student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
-    encoder_batch: int = 16
-    encoder_frames: int = 64
-    decoder_batch: int = 8
-    decoder_frames: int = 28
-    decoder_context: int = 40
-    decoder_analysis: int = 1000
+    codec_batch: int = 8
+    codec_frames: int = 28
+    codec_context: int = 26
+    codec_analysis: int = 1000
     """Steps of the decoder towards the analysis of the sound, before those by the energy distance."""
 
     teacher_batch: int = 16
@@ -58,8 +55,7 @@ class Recipe:
         return cls(
             CodecConfig(8, 32, 1, 32, 2, 2),
             DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, few, decoder_analysis=4,
-            encoder_batch=2, encoder_frames=16, decoder_batch=2, decoder_frames=6, decoder_context=4,
+            few, few, few, codec_batch=2, codec_frames=6, codec_context=4, codec_analysis=4,
             teacher_batch=4, student_batch=4, student_grid=8,
         )  # fmt: skip
 
@@ -95,13 +91,13 @@ class Work:
     def encoder(self) -> Encoder:
         """The trained encoder."""
         net = Encoder(self.recipe.codec)
-        self.averaged("encoder", net, "encoder")
+        self.averaged("codec", net, "encoder")
         return net
 
     def decoder(self) -> Decoder:
         """The trained decoder."""
         net = Decoder(self.recipe.codec)
-        self.averaged("decoder", net)
+        self.averaged("codec", net, "decoder")
         return net
 
     def denoiser(self, stage: str) -> Denoiser:
@@ -139,49 +135,35 @@ def cut(corpus: Corpus, sound: int, sample: int, hops: int) -> Tensor:
     return nn.functional.pad(found, (max(-sample, 0), hops * HOP - found.shape[1] - max(-sample, 0)))
 
 
-def train_encoder(work: Work) -> None:
-    """Fits the feature statistics, then the feature autoencoder."""
+def train_codec(work: Work) -> None:
+    """Fits the feature statistics; then encoder and decoder together, by the energy distance of two draws of the
+    decoder and by what of the features the latents keep.
+    """
     recipe, corpus = work.recipe, open_corpus(work.data)
-    features = features_of(corpus)
-    net = FeatureAutoencoder(recipe.codec)
-
-    def batch(count: int, generator: torch.Generator) -> Tensor:
-        rows = draw(len(corpus.entries), count, generator).tolist()
-        starts = draw(corpus.frames - recipe.encoder_frames + 1, count, generator).tolist()
-        crops = [features[r, :, s : s + recipe.encoder_frames] for r, s in zip(rows, starts, strict=True)]
-        return torch.from_numpy(np.stack(crops).astype(np.float32))
-
-    with torch.no_grad():
-        seen = batch(16 * recipe.encoder_batch, torch.Generator().manual_seed(recipe.encoder_schedule.seed))
-        net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
-        net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
-    train(
-        net,
-        lambda generator, step: net.loss(batch(recipe.encoder_batch, generator), generator),
-        recipe.encoder_schedule,
-        work.path("encoder"),
-        {"codec": asdict(recipe.codec)},
-    )
-
-
-def train_decoder(work: Work) -> None:
-    """The decoder alone, on latents of the trained encoder, by the energy distance of two draws."""
-    recipe, corpus = work.recipe, open_corpus(work.data)
-    latents, net = work.latents(corpus), Decoder(recipe.codec)
+    features, net = features_of(corpus), Codec(recipe.codec)
     synthesis, distance, analysis = Synthesis(), SpectralDistance(), Analysis()
-    lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise
+    lead, frames, noise = recipe.codec_context, recipe.codec_frames, recipe.codec.latent_noise
+    heard = slice(lead - 1, lead + frames)  # one frame more: the first hop has no tail before it
+    beyond = (KERNEL // 2) * recipe.codec.encoder_layers + 1  # how far the encoder looks ahead
+
+    def crops(count: int, generator: torch.Generator) -> tuple[list[int], list[int], Tensor]:
+        size = lead + frames + beyond
+        rows = draw(len(corpus.entries), count, generator).tolist()
+        starts = draw(corpus.frames - size + 1, count, generator).tolist()
+        found = [features[r, :, s : s + size] for r, s in zip(rows, starts, strict=True)]
+        return rows, starts, torch.from_numpy(np.stack(found).astype(np.float32))
 
     def loss(generator: torch.Generator, step: int) -> Tensor:
-        rows = draw(len(latents), recipe.decoder_batch, generator).tolist()
-        starts = draw(latents.shape[2] - lead - frames + 1, recipe.decoder_batch, generator).tolist()
-        given = torch.stack([latents[r, :, s : s + lead + frames] for r, s in zip(rows, starts, strict=True)])
-        given = given + noise * torch.randn(given.shape, generator=generator)
-        heard = slice(lead - 1, None)  # one frame more: the first hop has no tail before it
-        tone, gain, coherence = (a[:, heard] for a in net(given, *net.state(len(rows)))[:3])
+        rows, starts, seen = crops(recipe.codec_batch, generator)
+        latents = net.encoder(seen)
+        given = latents + noise * torch.randn(latents.shape, generator=generator)
+        kept = net.features(given, seen, net.encoder)
+        said = net.decoder(given[..., : lead + frames], *net.decoder.state(len(rows)))[:3]
+        tone, gain, coherence = (a[:, heard] for a in said)
         first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
         around = torch.stack([cut(corpus, r, n - 3 * HOP, frames + 5) for r, n in zip(rows, first, strict=True)])
-        if step < recipe.decoder_analysis:
-            return analysis_loss(tone, gain, analysis(around))
+        if step < recipe.codec_analysis:
+            return kept + analysis_loss(tone, gain, analysis(around))
         target = around[..., 3 * HOP : -2 * HOP]
         draws = [
             synthesis(tone, gain, coherence, synthesis.draw(len(rows), frames + 1, generator))[..., HOP:]
@@ -191,10 +173,14 @@ def train_decoder(work: Work) -> None:
         if step // 2 % 2:  # middle and side instead of left and right: width matters as much
             sides = [torch.stack([s.mean(1), (s[:, 0] - s[:, 1]) / 2], 1) for s in sides]
         x, y, z = (s.flatten(0, 1) for s in sides)
-        return distance.energy(x, y, z, windows=WINDOWS[step % 2 :: 2])
+        return kept + distance.energy(x, y, z, windows=WINDOWS[step % 2 :: 2])
 
-    meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance"}
-    train(net, loss, recipe.decoder_schedule, work.path("decoder"), meta)
+    with torch.no_grad():
+        seen = crops(32 * recipe.codec_batch, torch.Generator().manual_seed(recipe.codec_schedule.seed))[2]
+        net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
+        net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
+    meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance + features"}
+    train(net, loss, recipe.codec_schedule, work.path("codec"), meta)
 
 
 class Chunks:
@@ -257,15 +243,13 @@ def train_student(work: Work, words: TextEncoder) -> None:
 
 def run(work: Work, stage: str, words: TextEncoder) -> None:
     """Runs one stage to its end, going on from its checkpoint where there is one."""
-    torch.manual_seed(work.recipe.encoder_schedule.seed)
+    torch.manual_seed(work.recipe.codec_schedule.seed)
     match stage:
-        case "encoder":
-            train_encoder(work)
-        case "decoder":
-            train_decoder(work)
+        case "codec":
+            train_codec(work)
         case "teacher":
             train_teacher(work, words)
         case "student":
             train_student(work, words)
         case _:
-            raise ValueError(f"stage {stage!r}: must be one of encoder, decoder, teacher, student")
+            raise ValueError(f"stage {stage!r}: must be one of codec, teacher, student")
