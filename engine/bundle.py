@@ -67,7 +67,7 @@ INPUTS: Final[Mapping[str, Mapping[str, tuple[Dimension, ...]]]] = {
         "emotion": (1, len(EMOTIONS)),
         "guidance": (1,),
     },
-    "decoder": {"latents": _LATENTS, "before": (Size.FIXED,) * 3, "past": (Size.FIXED,) * 4},
+    "decoder": {"latents": (1, "latent_channels"), "before": (1, Size.FIXED), "past": (Size.FIXED,) * 2},
     "encoder": {"features": (1, Size.FIXED, Size.FREE)},
     "emotion": {"latents": _LATENTS, "delta": (1, len(EMOTIONS))},
 }

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bundle import Bundle
-from engine.synthesis import DELAY_SAMPLES, Amplitudes, Synthesizer
+from engine.synthesis import DELAY_SAMPLES, NOISE_BANDS, NOISE_FRAMES, Synthesizer
 
 Float = NDArray[np.float32]
 
@@ -30,6 +30,13 @@ class HopDecoder:
 
     def decode(self, latents: Float) -> Float:
         """Latents (C, T) to sound (2, T * hop_samples), which goes on seamlessly from the last call."""
-        outputs = self._session.run(None, {"latents": latents[None], "before": self._before, "past": self._past})
-        tone, noise, coherence, self._before, self._past = (np.asarray(output) for output in outputs)
-        return self._synthesizer(Amplitudes(tone[0], noise[0], coherence[0]))
+        return np.concatenate([self._hop(frame) for frame in np.ascontiguousarray(latents.T)], axis=1)
+
+    def _hop(self, latents: Float) -> Float:
+        inputs = {"latents": latents[None], "before": self._before, "past": self._past}
+        tone, noise, coherence, self._before, self._past = self._session.run(None, inputs)
+        return self._synthesizer.hop(
+            tone.reshape(2, -1),
+            noise.reshape(NOISE_FRAMES, 2, NOISE_BANDS),
+            coherence.reshape(NOISE_FRAMES, NOISE_BANDS),
+        )

@@ -23,13 +23,14 @@ import onnxruntime
 
 from engine.audio import open_output
 from engine.bundle import Bundle, providers
-from engine.callback import SMOOTHING_MS, CallbackState, Meters, Slot
+from engine.callback import SMOOTHING_MS, CallbackState, Slot
 from engine.clock import SampleClock, monotonic_of
 from engine.control import Event, EventQueue, Values, check
 from engine.device import DeviceKeeper
 from engine.errors import AeoliaError
 from engine.generator import Generator, Make, sampler_of
 from engine.journal import END, FORMAT, GATE, SPLICE, Header, JournalWriter, checksums
+from engine.lead import DEFAULT_LEAD_FRAMES, Lead
 from engine.offline import SLOTS, hop_before, set_all
 from engine.params import BY_ADDRESS, VOICES, Args, Latency
 from engine.priority import RENDER_NICE, prefer_this_thread
@@ -38,12 +39,6 @@ from engine.stats import Load, Onsets, Snapshot
 from engine.stream import RESUME, RESUMING, Stream, nets_of
 from engine.voice import Float
 
-DEFAULT_LEAD_FRAMES: Final = 1536
-"""Sound kept ready ahead of the sound card, at least: what the render thread may oversleep and still be in time."""
-LEAD_STEP_FRAMES: Final = 512
-"""How much more is kept ready after the sound card found nothing; as much less again after LEAD_CALM_S without."""
-MOST_LEAD_FRAMES: Final = 6144
-LEAD_CALM_S: Final = 600.0
 SWITCH_INTERVAL_S: Final = 0.0002
 """How soon Python threads take turns. With the usual 5 ms, one busy thread starves the render thread for whole blocks;
 the cost is about a percent of throughput."""
@@ -87,10 +82,8 @@ class Session:
             raise AeoliaError(f"sample rate {rate_hz} Hz: bundle {manifest.name} plays at {self.rate_hz} Hz")
         self._bundle, self._values, self._seed = bundle, values, seed
         self._block = block
-        self._hop, self._least_lead = manifest.hop_samples, max(lead_frames, block)
-        self._lead, self._most_lead = self._least_lead, max(self._least_lead, MOST_LEAD_FRAMES)
-        self._empty_reads, self._calm_since = 0, 0
-        ring_frames = self._most_lead + 2 * self._hop + 2 * block
+        self._hop, self._lead = manifest.hop_samples, Lead(self.rate_hz, block, lead_frames)
+        ring_frames = self._lead.most + 2 * self._hop + 2 * block
         self.state = CallbackState(self.rate_hz, block, channels, ring_frames=ring_frames)
         self._device = DeviceKeeper(
             self.state,
@@ -144,7 +137,7 @@ class Session:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.freeze()  # a full collection would go through all that is imported, tens of milliseconds with the GIL held
         set_all(self.state, self._values)
-        while self.state.fill() < self._lead:
+        while self.state.fill() < self._lead.frames:
             self._make_hop()
         self._device.start(time.monotonic())
         for thread in self._threads:
@@ -326,7 +319,7 @@ class Session:
         prefer_this_thread(RENDER_NICE)
         hop_s = self._hop / self.rate_hz
         while not self._stopping.is_set():
-            ahead = self.state.fill() - self._lead
+            ahead = self.state.fill() - self._lead.frames
             if ahead > 0:
                 self._stopping.wait(max(ahead / self.rate_hz, 0.0005) if self._device.running else _KEEP_S)
                 continue
@@ -343,7 +336,6 @@ class Session:
         meters = self.state.snapshot()
         if meters.position:
             self._clock.update(meters.position, meters.time_ns)
-        self._adapt_lead(meters)
         position = self._stream.position
         put_out_at = position + meters.empty_frames
         with self._posting:
@@ -367,21 +359,13 @@ class Session:
             if event.address == f"/prompt/{VOICES[request.voice]}/text"
         }
         sound = self._stream.hop()
+        if meters.position:
+            self._lead.observe(meters.position, meters.empty_reads, self.state.fill())
         self.state.write(sound)
         if not self._sounding.is_set() and sound.any():
             self._sounding.set()
         work_ns = time.thread_time_ns() - worked_ns + self._generator.busy_ns - busy_ns
         self._work.add(max(work_ns, 0) / 1e9, self._hop / self.rate_hz)
-
-    def _adapt_lead(self, meters: Meters) -> None:
-        """More sound ahead on a machine that turns out to be busy, less when it has long been calm."""
-        if meters.empty_reads > self._empty_reads:
-            self._lead = min(self._lead + LEAD_STEP_FRAMES, self._most_lead)
-        elif meters.position - self._calm_since < LEAD_CALM_S * self.rate_hz:
-            return
-        else:
-            self._lead = max(self._lead - LEAD_STEP_FRAMES, self._least_lead)
-        self._empty_reads, self._calm_since = meters.empty_reads, meters.position
 
     def _apply(self, event: Event, position: int, put_out_at: int) -> bool:
         """Applies an event to the stream at its present position; whether it is one of new words."""

@@ -211,10 +211,11 @@ class Synthesizer:
     def __call__(self, amplitudes: Amplitudes) -> Float:
         """Sound (2, T * HOP) of the next T frames."""
         frames = zip(amplitudes.tone, amplitudes.noise, amplitudes.coherence, strict=True)
-        hops = [self._hop(*frame) for frame in frames]
+        hops = [self.hop(*frame) for frame in frames]
         return np.concatenate(hops, axis=1)
 
-    def _hop(self, tone: Float, noise: Float, coherence: Float) -> Float:
+    def hop(self, tone: Float, noise: Float, coherence: Float) -> Float:
+        """Sound (2, HOP) of the next frame: tone (2, K), noise (P, 2, G), coherence (P, G)."""
         sound = self._tones(tone)
         self._add_noise(sound, noise, coherence)
         self.position += 1

@@ -98,7 +98,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
         "encoder": FeatureEncoder(work.encoder()),
         "emotion": EmotionShift(found),
     }
-    free = {"student": {}, "decoder": {"latents": {2: "frames"}}, "encoder": {"features": {2: "frames"}}}
+    free = {"student": {}, "decoder": {}, "encoder": {"features": {2: "frames"}}}
     free["emotion"] = {"latents": {2: "frames"}}
     parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
     options = sourced(options, corpus.entries)

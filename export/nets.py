@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from models.codec import Decoder, Encoder
+from engine.synthesis import NOISE_BANDS, NOISE_FRAMES
+from models.codec import KERNEL, ConvNeXt, Decoder, Encoder
 from models.denoiser import Denoiser
 from models.diffusion import Conditions
 from models.distill import consistency
@@ -41,25 +42,89 @@ class Student(nn.Module):
 
 
 class StreamingDecoder(nn.Module):
-    """latents (1, C, T) and the state to the amplitudes of engine.synthesis and the state after."""
+    """One frame: latents (1, C) and the state to the amplitudes of engine.synthesis and the state after.
+
+    tone (1, 2 * K), noise (1, P * 2 * G), coherence (1, P * G). State: the two latent frames before, (1, 2 * C), and
+    what the kernels of the L blocks have seen, (KERNEL - 1, L * W). The sum is that of models.codec.Decoder, for one
+    frame at a time and with as few nodes as can be: at this size, most cost more than the arithmetic they do.
+    """
 
     inputs = ("latents", "before", "past")
     outputs = ("tone", "noise", "coherence", "before_next", "past_next")
+    past_taps: Tensor
+    last_tap: Tensor
+    tap_bias: Tensor
 
+    @torch.no_grad()
     def __init__(self, net: Decoder) -> None:
         super().__init__()
-        self.net = net
+        self.config, blocks = net.config, [block for block in net.blocks if isinstance(block, ConvNeXt)]
+        taps = torch.cat([block.depthwise.weight[:, 0].T for block in blocks], 1)  # (KERNEL, L * W)
+        self.register_buffer("past_taps", taps[:-1])
+        self.register_buffer("last_tap", taps[-1:])
+        self.register_buffer("tap_bias", torch.cat([bias_of(block.depthwise) for block in blocks])[None])
+        self.enter = Product(net.enter.weight.permute(2, 1, 0).flatten(0, 1), bias_of(net.enter))
+        self.norms = nn.ModuleList(block.norm for block in blocks)
+        self.rises = nn.ModuleList(Product(block.rise.weight.T, bias_of(block.rise)) for block in blocks)
+        self.falls = nn.ModuleList(
+            Product(block.fall.weight.T * block.scale, bias_of(block.fall) * block.scale) for block in blocks
+        )
+        self.norm = net.norm
+        weight = net.noise.weight.reshape(NOISE_FRAMES, 3, NOISE_BANDS, -1)
+        bias = bias_of(net.noise).reshape(NOISE_FRAMES, 3, NOISE_BANDS)
+        self.leave = Product(  # tones, noise gains, coherence: one product
+            torch.cat([net.tone.weight, weight[:, :2].flatten(0, 2), weight[:, 2].flatten(0, 1)]).T,
+            torch.cat([bias_of(net.tone), bias[:, :2].flatten(), bias[:, 2].flatten()]),
+        )
+        self.sizes = [2 * net.oscillators, NOISE_FRAMES * 2 * NOISE_BANDS, NOISE_FRAMES * NOISE_BANDS]
 
     def forward(self, latents: Tensor, before: Tensor, past: Tensor) -> tuple[Tensor, ...]:
-        result: tuple[Tensor, ...] = self.net(latents, before, past)
-        return result
+        entered = torch.cat([before, latents], 1)
+        x = self.enter(entered)
+        width = x.shape[1]
+        reach = torch.split((past * self.past_taps).sum(0, keepdim=True) + self.tap_bias, width, 1)
+        last_tap = torch.split(self.last_tap, width, 1)
+        seen = []
+        for i, (norm, rise, fall) in enumerate(zip(self.norms, self.rises, self.falls, strict=True)):
+            seen.append(x)
+            y = norm(reach[i] + x * last_tap[i])
+            x = x + fall(nn.functional.gelu(rise(y), approximate="tanh"))
+        said = self.leave(self.norm(x))
+        loud, coherence = torch.split(said, [sum(self.sizes[:2]), self.sizes[2]], 1)
+        tone, noise = torch.split(loud.clamp(-14.0, 2.0).exp(), self.sizes[:2], 1)
+        past_next = torch.cat([past[1:], torch.cat(seen, 1)])
+        return tone, noise, torch.sigmoid(coherence), entered[:, latents.shape[1] :], past_next
 
-    def example(self, generator: torch.Generator, frames: int = 2) -> dict[str, Tensor]:
+    def example(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Random latents after a random state."""
-        before, past = self.net.state()
-        latents = torch.randn(1, self.net.config.latent_channels, frames, generator=generator)
-        before, past = (torch.randn(state.shape, generator=generator) for state in (before, past))
-        return {"latents": latents, "before": before, "past": past}
+        c = self.config
+        return {
+            "latents": torch.randn(1, c.latent_channels, generator=generator),
+            "before": torch.randn(1, 2 * c.latent_channels, generator=generator),
+            "past": torch.randn(KERNEL - 1, c.decoder_layers * c.decoder_width, generator=generator),
+        }
+
+
+class Product(nn.Module):
+    """(1, inputs) times a matrix (inputs, outputs) plus a bias: written so that it becomes a MatMul and an Add."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.detach().contiguous())
+        self.register_buffer("bias", bias.detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.matmul(x, self.weight) + self.bias
+
+
+def bias_of(layer: nn.Conv1d | nn.Linear) -> Tensor:
+    """The bias of a layer, which all layers here have."""
+    if layer.bias is None:
+        raise ValueError(f"{layer}: must have a bias")
+    return layer.bias
 
 
 class FeatureEncoder(nn.Module):

@@ -74,9 +74,12 @@ def run(args: argparse.Namespace) -> int:
     """Measures everything, prints the table, writes the file."""
     if args.json:
         sounds.writable(args.json)
+    tell("speed, about a minute")
     results = list(speed(args.bundle))
+    tell("latencies, about three minutes")
     with rig(args.bundle, LATENCY_BLOCK) as found:
         results += latencies(found, args.trials)
+    tell(f"{args.soak} s beside a busy core")
     with rig(args.bundle, SOAK_BLOCK) as found:
         results += soak(found, args.soak)
     print(machine())
@@ -88,6 +91,12 @@ def run(args: argparse.Namespace) -> int:
         part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         os.replace(part, args.json)
     return 0
+
+
+def tell(what: str) -> None:
+    """What is measured now, where no progress bars are shown."""
+    if not sys.stderr.isatty():
+        print(f"aeolia: measuring {what}", file=sys.stderr)
 
 
 def cells(result: Result) -> tuple[str, ...]:

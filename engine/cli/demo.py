@@ -34,7 +34,12 @@ def register(subparsers: Subparsers) -> None:
         "demo", description="A 30 s performance, to the speakers where there are any, and into a file with a picture."
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=sound_file, default=Path("aeolia-demo.flac"), help="(aeolia-demo.flac)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=sound_file,
+        default=Path("aeolia-demo.flac"),
+        help="replaced if there (aeolia-demo.flac)",
     )
     parser.add_argument("--device", metavar="D", help="sound device; null: only into the file, as fast as it goes")
     add_bundle(parser)

@@ -26,7 +26,9 @@ def register(subparsers: Subparsers) -> None:
     """Adds `aeolia generate`."""
     parser = subparsers.add_parser("generate", description="Words to sound files, offline. Same options, same bytes.")
     parser.add_argument("words", metavar="WORDS", type=value_of("/prompt/a/text"), help="what it is to sound like")
-    parser.add_argument("-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav, replaced if there"
+    )
     parser.add_argument("--seconds", metavar="S", type=within(0.1, MAX_SECONDS, "s"), default=10.0, help="length (10)")
     parser.add_argument(
         "--emotion", metavar="NAME=0..10", type=emotion, action="append", default=[], help="such as fear=8"

@@ -17,7 +17,9 @@ def register(subparsers: Subparsers) -> None:
     """Adds `aeolia render`."""
     parser = subparsers.add_parser("render", description="Plays a journal again, offline and sample-exact.")
     parser.add_argument("journal", metavar="JOURNAL", type=Path, help="what `aeolia serve --journal` wrote")
-    parser.add_argument("-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav, replaced if there"
+    )
     parser.add_argument("--steps", metavar="K", type=value_of("/generator/steps"), help="sample finer than live, 1..8")
     add_bundle(parser)
     parser.set_defaults(run=run)

@@ -47,6 +47,7 @@ def write(path: Path, blocks: Iterable[Sound], samples: int, channels: int, rate
         )
     part = part_of(path)
     try:
+        part.touch()  # says why, where it can't be; libsndfile would not
         with soundfile.SoundFile(part, "w", rate_hz, channels, SUBTYPE) as file:
             file.comment, file.software = comment, "Aeolia"
             for block in blocks:
@@ -62,7 +63,7 @@ def reason(error: OSError | soundfile.LibsndfileError, part: Path, needed_bytes:
     """Why a file could not be written, without its temporary name. libsndfile calls a full disk a system error."""
     with contextlib.suppress(OSError):
         free_bytes = shutil.disk_usage(part.parent).free + (part.stat().st_size if part.exists() else 0)
-        if free_bytes < needed_bytes:
+        if part.exists() and free_bytes < needed_bytes:
             return f"disk full: needs up to {needed_bytes / 1e6:.1f} MB, {free_bytes / 1e6:.1f} MB are free"
     text = error.strerror if isinstance(error, OSError) else error.error_string
     return f"could not be written: {text or type(error).__name__}"

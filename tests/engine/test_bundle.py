@@ -341,7 +341,7 @@ def misfit(folder: Path, manifest: dict[str, Any], role: str) -> str:
             "decoder",
             "latent_channels",
             31,
-            "input 'latents' of shape (1, 48, free): must be (1, latent_channels 31, free)",
+            "input 'latents' of shape (1, 48): must be (1, latent_channels 31)",
         ),
         (
             "emotion",
