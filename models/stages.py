@@ -22,7 +22,7 @@ from models.codec import KERNEL, Codec, CodecConfig, Decoder, Encoder
 from models.corpus import Corpus, embed_captions, encode_all, features_of, newer, open_corpus
 from models.data.index import INDEX
 from models.denoiser import Denoiser, DenoiserConfig
-from models.diffusion import Conditions, teacher_loss
+from models.diffusion import NO_EMOTION, Conditions, teacher_loss
 from models.distill import distillation_loss
 from models.spectral import WINDOWS, SpectralDistance
 from models.synthesis import Synthesis
@@ -123,6 +123,10 @@ class Work:
         return kept["embedded"], kept["rows"]
 
 
+AT_REST = 0.5
+"""How often a sound whose emotions nobody knows is shown with dials at rest: that is how its words will be played."""
+
+
 def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
     """Whole numbers (count,) in 0..high - 1."""
     return torch.randint(high, (count,), generator=generator)
@@ -204,8 +208,9 @@ class Chunks:
         mask = (torch.arange(frames) < length[:, None]).float()[:, None]
         picks = torch.rand(count, generator=generator)
         chosen = [int(self.of_sound[r][int(p * len(self.of_sound[r]))]) for r, p in zip(rows, picks, strict=True)]
-        given = Conditions(x0 * mask, mask, self.captions[chosen], self.emotions[rows])
-        return x0, given
+        emotion, rest = self.emotions[rows], torch.rand(count, generator=generator) < AT_REST
+        emotion = emotion.where((emotion != NO_EMOTION) | ~rest[:, None], 0.0)
+        return x0, Conditions(x0 * mask, mask, self.captions[chosen], emotion)
 
     def shape(self) -> dict[str, object]:
         """What a checkpoint of a denoiser says of itself."""

@@ -1,4 +1,4 @@
-"""The four trainings, each for real, for seconds."""
+"""The three trainings, each for real, for seconds."""
 
 import shutil
 from dataclasses import replace
@@ -15,7 +15,7 @@ from models.corpus import open_corpus
 from models.diffusion import Conditions
 from models.stages import Chunks, Recipe, Work, draw, run
 
-ALL = ("encoder", "decoder", "teacher", "student")
+ALL = ("codec", "teacher", "student")
 
 
 class PowerError(Exception):
@@ -137,7 +137,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(work: Work) -> None:
 
 
 def test_an_unknown_stage_is_refused(work: Work, words: TextEncoder) -> None:
-    with pytest.raises(ValueError, match="must be one of encoder, decoder, teacher, student"):
+    with pytest.raises(ValueError, match="must be one of codec, teacher, student"):
         run(work, "vocoder", words)
 
 
