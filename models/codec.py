@@ -1,9 +1,9 @@
 """The codec: sound to latents and back.
 
 Encoder: spectral features to C latents a frame (46.875 Hz), of unit variance each. Decoder: causal ConvNeXt (Liu et al.
-2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`. Both are trained
-together, with noise on the latents, so that near latents mean near sounds; beside the sound, a second way back from the
-latents, which only training needs, has to find the encoder's features again.
+2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`. Both are
+trained together, with noise on the latents, so that near latents mean near sounds; a second way back from the latents,
+which only training needs, has to find the encoder's features again.
 B batch, C latent channels, F features, W width, T latent frames.
 """
 

@@ -1,6 +1,6 @@
 """The training sounds as arrays on disk: samples once, latents once the encoder is trained, caption embeddings once.
 
-M sounds, N samples, C latent channels, T latent frames, E numbers in a text embedding.
+M sounds, N samples, C latent channels, T latent frames, U captions, E numbers in a text embedding.
 """
 
 import os
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from engine.bundle import CONDITION_TOKENS
 from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
 from models.data.index import INDEX, Entry, load_index
-from models.diffusion import NO_EMOTION
+from models.denoiser import NO_EMOTION
 from models.features import FEATURES, Features
 
 
@@ -91,10 +92,45 @@ def encode_all(corpus: Corpus, encoder: Encoder) -> Tensor:
     return torch.stack([encoder(torch.from_numpy(row.astype(np.float32))[None])[0] for row in rows])
 
 
-def embed_captions(corpus: Corpus, encoder: TextEncoder) -> tuple[Tensor, Tensor]:
-    """Embeddings (S, E) of all captions, and (S,) the sound that each belongs to."""
-    captions = [(row, text) for row, entry in enumerate(corpus.entries) for text in entry.captions]
-    unique = sorted({text for _, text in captions})
-    place = {text: i for i, text in enumerate(unique)}
-    embedded = torch.from_numpy(np.stack([encoder.encode(text) for text in tqdm(unique, "captions")]))
-    return embedded[[place[text] for _, text in captions]], torch.tensor([row for row, _ in captions])
+@dataclass(frozen=True)
+class Captions:
+    """What the captions of all sounds say: U different ones, their tokens one after the other, cut to
+    CONDITION_TOKENS.
+    """
+
+    sentences: Tensor
+    """(U, E) float32."""
+
+    tokens: Tensor
+    """(tokens of all, E) float16."""
+
+    starts: Tensor
+    """(U + 1,): where the tokens of each begin and end."""
+
+    of_sound: Tensor
+    """(S, 2): a sound's row and one of its captions."""
+
+    def condition(self, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Sentences (B, E), tokens (B, CONDITION_TOKENS, E) and their mask (B, CONDITION_TOKENS) of some captions."""
+        tokens = torch.zeros(len(chosen), CONDITION_TOKENS, self.sentences.shape[1])
+        mask = torch.zeros(len(chosen), CONDITION_TOKENS)
+        for row, caption in enumerate(chosen):
+            first, last = int(self.starts[caption]), int(self.starts[caption + 1])
+            tokens[row, : last - first] = self.tokens[first:last]
+            mask[row, : last - first] = 1
+        return self.sentences[chosen], tokens, mask
+
+
+def read_captions(corpus: Corpus, encoder: TextEncoder) -> Captions:
+    """Reads every caption once."""
+    said = [(row, text) for row, entry in enumerate(corpus.entries) for text in entry.captions]
+    place = {text: i for i, text in enumerate(sorted({text for _, text in said}))}
+    read = [encoder.encode(text) for text in tqdm(place, "captions")]
+    kept = [torch.from_numpy(c.tokens[c.mask > 0]).half() for c in read]
+    lengths = torch.tensor([0, *(len(tokens) for tokens in kept)])
+    return Captions(
+        sentences=torch.from_numpy(np.stack([c.sentence for c in read])),
+        tokens=torch.cat(kept),
+        starts=lengths.cumsum(0),
+        of_sound=torch.tensor([(row, place[text]) for row, text in said]),
+    )

@@ -5,7 +5,7 @@ B batch, C latent channels, T latent frames, N samples.
 """
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,10 @@ from engine.text import TextEncoder
 from models import checkpoint
 from models.analysis import Analysis, analysis_loss
 from models.codec import KERNEL, Codec, CodecConfig, Decoder, Encoder
-from models.corpus import Corpus, embed_captions, encode_all, features_of, newer, open_corpus
+from models.corpus import Captions, Corpus, encode_all, features_of, newer, open_corpus, read_captions
 from models.data.index import INDEX
-from models.denoiser import Denoiser, DenoiserConfig
-from models.diffusion import NO_EMOTION, Conditions, teacher_loss
+from models.denoiser import NO_EMOTION, Conditions, Denoiser, DenoiserConfig
+from models.diffusion import teacher_loss
 from models.distill import distillation_loss
 from models.spectral import WINDOWS, SpectralDistance
 from models.synthesis import Synthesis
@@ -55,7 +55,7 @@ class Recipe:
         return cls(
             CodecConfig(8, 32, 1, 32, 2, 2),
             DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, codec_batch=2, codec_frames=6, codec_context=4, codec_analysis=4,
+            few, few, few, codec_batch=2, codec_frames=9, codec_context=4, codec_analysis=4,
             teacher_batch=4, student_batch=4, student_grid=8,
         )  # fmt: skip
 
@@ -113,18 +113,21 @@ class Work:
             save_file({"latents": encode_all(corpus, self.encoder())}, path)
         return load_file(path)["latents"]
 
-    def captions(self, corpus: Corpus, words: TextEncoder) -> tuple[Tensor, Tensor]:
-        """Embeddings (S, E) of all captions and the sound (S,) of each, read once and kept."""
+    def captions(self, corpus: Corpus, words: TextEncoder) -> Captions:
+        """What all captions say, read once and kept."""
         path = self.folder / "captions.safetensors"
         if not newer(path, self.data / INDEX):
-            embedded, rows = embed_captions(corpus, words)
-            save_file({"embedded": embedded, "rows": rows}, path)
-        kept = load_file(path)
-        return kept["embedded"], kept["rows"]
+            read = read_captions(corpus, words)
+            save_file({field.name: getattr(read, field.name) for field in fields(read)}, path)
+        return Captions(**load_file(path))
 
 
 AT_REST = 0.5
 """How often a sound whose emotions nobody knows is shown with dials at rest: that is how its words will be played."""
+
+
+SENTENCE_ALONE = 0.1
+"""How often the tokens are not heard, so that an embedding alone can be a prompt."""
 
 
 def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
@@ -161,7 +164,7 @@ def train_codec(work: Work) -> None:
         rows, starts, seen = crops(recipe.codec_batch, generator)
         latents = net.encoder(seen)
         given = latents + noise * torch.randn(latents.shape, generator=generator)
-        kept = net.features(given, seen, net.encoder)
+        kept: Tensor = net.features(given, seen, net.encoder)
         said = net.decoder(given[..., : lead + frames], *net.decoder.state(len(rows)))[:3]
         tone, gain, coherence = (a[:, heard] for a in said)
         first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
@@ -194,8 +197,10 @@ class Chunks:
         self.config = work.recipe.denoiser
         corpus = open_corpus(work.data)
         self.latents, self.emotions = work.latents(corpus), corpus.emotions()
-        self.captions, rows = work.captions(corpus, words)
-        self.of_sound = [torch.nonzero(rows == row)[:, 0] for row in range(len(corpus.entries))]
+        self.captions = work.captions(corpus, words)
+        self.of_sound: list[list[int]] = [[] for _ in corpus.entries]
+        for row, caption in self.captions.of_sound.tolist():
+            self.of_sound[row].append(caption)
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Conditions]:
         """x0 (B, C, T) and its conditions: half continue a full context, some a short one, the others start anew."""
@@ -207,10 +212,12 @@ class Chunks:
         length = torch.where(kind < 0.55, most, torch.where(kind < 0.65, draw(most, count, generator), 0))
         mask = (torch.arange(frames) < length[:, None]).float()[:, None]
         picks = torch.rand(count, generator=generator)
-        chosen = [int(self.of_sound[r][int(p * len(self.of_sound[r]))]) for r, p in zip(rows, picks, strict=True)]
+        chosen = [self.of_sound[r][int(p * len(self.of_sound[r]))] for r, p in zip(rows, picks, strict=True)]
+        sentences, tokens, heard = self.captions.condition(chosen)
+        heard = heard * (torch.rand(count, 1, generator=generator) >= SENTENCE_ALONE)
         emotion, rest = self.emotions[rows], torch.rand(count, generator=generator) < AT_REST
         emotion = emotion.where((emotion != NO_EMOTION) | ~rest[:, None], 0.0)
-        return x0, Conditions(x0 * mask, mask, self.captions[chosen], emotion)
+        return x0, Conditions(x0 * mask, mask, sentences, tokens, heard, emotion)
 
     def shape(self) -> dict[str, object]:
         """What a checkpoint of a denoiser says of itself."""

@@ -43,7 +43,7 @@ def test_a_bundle_may_be_read_by_all_and_nothing_is_left_beside_it(tiny_bundle: 
 def test_nets_have_the_inputs_and_outputs_of_the_format(tiny_bundle: Bundle) -> None:
     wanted = {
         "text": (["input_ids", "attention_mask"], None),
-        "student": (["x", "t", "context", "mask", "text", "emotion", "guidance"], ["x0"]),
+        "student": (["x", "t", "context", "mask", "text", "tokens", "tokens_mask", "emotion", "guidance"], ["x0"]),
         "decoder": (["latents", "before", "past"], ["tone", "noise", "coherence", "before_next", "past_next"]),
         "emotion": (["latents", "delta"], ["moved"]),
         "encoder": (["features"], ["latents"]),

@@ -12,7 +12,7 @@ import soundfile
 
 from models.corpus import open_corpus
 from models.data.index import HELD_OUT, INDEX, Entry, lines_of
-from models.diffusion import NO_EMOTION
+from models.denoiser import NO_EMOTION
 
 
 @pytest.fixture

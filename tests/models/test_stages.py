@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,7 @@ from engine.errors import AeoliaError
 from engine.text import TextEncoder
 from models import checkpoint
 from models.corpus import open_corpus
-from models.diffusion import Conditions
+from models.denoiser import NO_EMOTION, Conditions
 from models.stages import Chunks, Recipe, Work, draw, run
 
 ALL = ("codec", "teacher", "student")
@@ -102,8 +103,13 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work
             if (latents.unfold(1, config.chunk_frames, 1) == x0[row][:, None]).all((0, 2)).any()
         )
         assert torch.equal(given.emotion[row], corpus.emotions()[sound])
-        captions = [torch.from_numpy(words.encode(text).copy()) for text in corpus.entries[sound].captions]
-        assert any(torch.allclose(given.text[row], caption, atol=1e-5) for caption in captions)
+        captions = [words.encode(text) for text in corpus.entries[sound].captions]
+        said = next(c for c in captions if np.allclose(given.text[row], c.sentence, atol=1e-5))
+        np.testing.assert_allclose(given.tokens[row], said.tokens, atol=5e-3)
+        if given.tokens_mask[row].any():
+            np.testing.assert_array_equal(given.tokens_mask[row], said.mask)
+    alone = (given.tokens_mask.sum(1) == 0).float().mean()
+    assert 0.02 < alone < 0.2
 
 
 def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
@@ -119,12 +125,12 @@ def test_the_student_hears_guidance_once_it_is_trained(work: Work) -> None:
     student, teacher = (work.denoiser(stage) for stage in ("student", "teacher"))
     assert student.guidance[2].get_parameter("weight").abs().max() > 0
     assert not any(p.requires_grad for p in [*student.parameters(), *teacher.parameters()])
-    given = Conditions(torch.zeros(1, 8, 16), torch.zeros(1, 1, 16), torch.zeros(1, 384), torch.zeros(1, 4))
+    given = Conditions(
+        torch.zeros(1, 8, 16), torch.zeros(1, 1, 16), torch.zeros(1, 384),
+        torch.zeros(1, 24, 384), torch.zeros(1, 24), torch.zeros(1, 4),
+    )  # fmt: skip
     x, t = torch.randn(1, 8, 16), torch.ones(1)
-    loud, soft = (
-        student(x, t, given.context, given.mask, given.text, given.emotion, torch.full((1,), scale))
-        for scale in (1.0, 6.0)
-    )
+    loud, soft = (student(x, t, given, torch.full((1,), scale)) for scale in (1.0, 6.0))
     assert not torch.equal(loud, soft)
 
 
@@ -143,3 +149,15 @@ def test_an_unknown_stage_is_refused(work: Work, words: TextEncoder) -> None:
 
 def test_draws_cover_their_range() -> None:
     assert sorted(set(draw(5, 200, torch.Generator().manual_seed(0)).tolist())) == [0, 1, 2, 3, 4]
+
+
+def test_sounds_of_unknown_emotion_are_also_heard_with_dials_at_rest(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    known = chunks.emotions.clone()
+    chunks.emotions[::2] = NO_EMOTION
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    unknown, rest = ((given.emotion == value).all(1).float().mean() for value in (NO_EMOTION, 0.0))
+    assert 0.15 < unknown < 0.35
+    assert 0.15 < rest < 0.35
+    others = given.emotion[~(given.emotion == NO_EMOTION).all(1) & ~(given.emotion == 0).all(1)]
+    assert all((known[1::2] == emotion).all(1).any() for emotion in others)
