@@ -25,7 +25,7 @@ FORMAT = 1
 ROLES = ("text", "tokenizer", "student", "decoder", "emotion")
 """The files that every bundle has: four nets and the tokenizer.json of the text encoder."""
 
-EXTRA_ROLES = ("encoder",)
+EXTRA_ROLES = ("encoder", "sound")
 """Files that a bundle may have."""
 
 DEFAULT = "aeolia-textures"
@@ -74,6 +74,7 @@ INPUTS: Final[Mapping[str, Mapping[str, tuple[Dimension, ...]]]] = {
     },
     "decoder": {"latents": (1, "latent_channels"), "before": (1, Size.FIXED), "past": (Size.FIXED,) * 2},
     "encoder": {"features": (1, Size.FIXED, Size.FREE)},
+    "sound": {"latents": _LATENTS},
     "emotion": {"latents": _LATENTS, "delta": (1, len(EMOTIONS))},
 }
 """The inputs of each net, in their order, and their shapes."""

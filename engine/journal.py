@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TextIO
 
-from engine.bundle import Bundle
+from engine.bundle import ROLES, Bundle
 from engine.control import Event, Values, check, check_as, shown
 from engine.errors import AeoliaError
 from engine.params import BY_ADDRESS
@@ -95,7 +95,7 @@ class Journal:
 
 def checksums(bundle: Bundle) -> dict[str, str]:
     """What of a bundle decides how it sounds."""
-    return {role: file.sha256 for role, file in sorted(bundle.manifest.files.items()) if role != "encoder"}
+    return {role: file.sha256 for role, file in sorted(bundle.manifest.files.items()) if role in ROLES}
 
 
 def header_line(header: Header) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engine.bundle import EXTRA_ROLES, FORMAT, ROLES, Bundle, File, Manifest, load_bundle, sha256, write_manifest
 from engine.errors import AeoliaError
 from engine.synthesis import HOP, SAMPLE_RATE_HZ
-from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
+from export.nets import EmotionShift, FeatureEncoder, SoundEmbedding, StreamingDecoder, Student
 from export.onnx import block_int8, export, halve, relative_error, run
 from models import checkpoint
 from models.corpus import open_corpus
@@ -96,10 +96,11 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
         "student": Student(work.denoiser("student")),
         "decoder": StreamingDecoder(work.decoder()),
         "encoder": FeatureEncoder(work.encoder()),
+        "sound": SoundEmbedding(work.sound_encoder()),
         "emotion": EmotionShift(found),
     }
     free = {"student": {}, "decoder": {}, "encoder": {"features": {2: "frames"}}}
-    free["emotion"] = {"latents": {2: "frames"}}
+    free["emotion"] = free["sound"] = {"latents": {2: "frames"}}
     parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
     options = sourced(options, corpus.entries)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
@@ -165,7 +166,7 @@ def worst_error(net: nn.Module, shown: Exported, path: Path, trials: int = 8) ->
 def manifest(work: Work, options: Options, files: dict[str, File], parity: dict[str, Any]) -> Manifest:
     """The manifest of a bundle made from `work`."""
     denoiser = work.recipe.denoiser
-    stages = ("codec", "teacher", "student")
+    stages = ("codec", "clasp", "teacher", "student")
     trained = {stage: checkpoint.load(work.path(stage))[1] for stage in stages}
     return Manifest(
         format=FORMAT,

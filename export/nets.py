@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from engine.bundle import CONDITION_TOKENS
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES
+from models.clasp import SoundEncoder
 from models.codec import KERNEL, ConvNeXt, Decoder, Encoder
 from models.denoiser import Conditions, Denoiser
 from models.distill import consistency
@@ -155,6 +156,25 @@ class FeatureEncoder(nn.Module):
     def example(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Random features of 20 frames."""
         return {"features": torch.randn(1, self.net.mean.shape[0], 20, generator=generator)}
+
+
+class SoundEmbedding(nn.Module):
+    """latents (1, C, T) to the embedding (1, E) that words for them would have."""
+
+    inputs = ("latents",)
+    outputs = ("embedding",)
+
+    def __init__(self, net: SoundEncoder) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, latents: Tensor) -> Tensor:
+        embedding: Tensor = self.net(latents)
+        return embedding
+
+    def example(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random latents of 20 frames."""
+        return {"latents": torch.randn(1, self.net.enter.in_channels, 20, generator=generator)}
 
 
 class EmotionShift(nn.Module):

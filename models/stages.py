@@ -1,4 +1,4 @@
-"""The three trainings, one after the other: codec, teacher, student. Each reads what the one before left.
+"""The four trainings, one after the other: codec, clasp, teacher, student. Each reads what the one before left.
 
 A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
 B batch, C latent channels, T latent frames, N samples.
@@ -18,6 +18,7 @@ from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
 from models import checkpoint
 from models.analysis import Analysis, analysis_loss
+from models.clasp import Clasp, ClaspConfig, SoundEncoder
 from models.codec import KERNEL, Codec, CodecConfig, Decoder, Encoder
 from models.corpus import Captions, Corpus, encode_all, features_of, newer, open_corpus, read_captions
 from models.data.index import INDEX
@@ -34,8 +35,10 @@ class Recipe:
     """Sizes, batches and schedules of all stages. What a bundle records as how it was trained."""
 
     codec: CodecConfig = CodecConfig()
+    clasp: ClaspConfig = ClaspConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
     codec_schedule: Schedule = Schedule(steps=8000, rate=1.5e-3)
+    clasp_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
     teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
     student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
     codec_batch: int = 8
@@ -43,6 +46,10 @@ class Recipe:
     codec_context: int = 26
     codec_analysis: int = 1000
     """Steps of the decoder towards the analysis of the sound, before those by the energy distance."""
+
+    clasp_batch: int = 64
+    clasp_frames: tuple[int, int] = (24, 128)
+    """The shortest and the longest piece that is listened to."""
 
     teacher_batch: int = 16
     student_batch: int = 16
@@ -54,8 +61,10 @@ class Recipe:
         few = Schedule(steps=8, warmup=2, save_every=4)
         return cls(
             CodecConfig(8, 32, 1, 32, 2, 2),
+            ClaspConfig(8, 384, 16, 1, 2),
             DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, codec_batch=2, codec_frames=9, codec_context=4, codec_analysis=4,
+            few, few, few, few, codec_batch=2, codec_frames=9, codec_context=4, codec_analysis=4,
+            clasp_batch=4, clasp_frames=(4, 12),
             teacher_batch=4, student_batch=4, student_grid=8,
         )  # fmt: skip
 
@@ -100,6 +109,12 @@ class Work:
         self.averaged("codec", net, "decoder")
         return net
 
+    def sound_encoder(self) -> SoundEncoder:
+        """The sounds' side of the trained CLASP."""
+        net = SoundEncoder(self.recipe.clasp)
+        self.averaged("clasp", net, "sounds")
+        return net
+
     def denoiser(self, stage: str) -> Denoiser:
         """The teacher or the student."""
         net = Denoiser(self.recipe.denoiser)
@@ -126,8 +141,8 @@ AT_REST = 0.5
 """How often a sound whose emotions nobody knows is shown with dials at rest: that is how its words will be played."""
 
 
-SENTENCE_ALONE = 0.1
-"""How often the tokens are not heard, so that an embedding alone can be a prompt."""
+SENTENCE_ALONE, SOUND_ALONE = 0.2, 0.1
+"""How often the tokens are not heard, and how often it is the sound's own embedding that is heard alone: by example."""
 
 
 def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
@@ -190,6 +205,38 @@ def train_codec(work: Work) -> None:
     train(net, loss, recipe.codec_schedule, work.path("codec"), meta)
 
 
+def train_clasp(work: Work, words: TextEncoder) -> None:
+    """The sounds' side of CLASP, on pieces of latents with the codec's noise and one of their captions each."""
+    recipe, corpus = work.recipe, open_corpus(work.data)
+    latents, captions = work.latents(corpus), Picker(work.captions(corpus, words), len(corpus.entries))
+    net, (shortest, longest) = Clasp(recipe.clasp), recipe.clasp_frames
+
+    def loss(generator: torch.Generator, step: int) -> Tensor:
+        frames = shortest + int(draw(longest - shortest + 1, 1, generator))
+        rows = draw(len(latents), recipe.clasp_batch, generator).tolist()
+        starts = draw(latents.shape[2] - frames + 1, recipe.clasp_batch, generator).tolist()
+        heard = torch.stack([latents[r, :, s : s + frames] for r, s in zip(rows, starts, strict=True)])
+        heard = heard + recipe.codec.latent_noise * torch.randn(heard.shape, generator=generator)
+        return net.loss(heard, captions.captions.sentences[captions.pick(rows, generator)])
+
+    train(net, loss, recipe.clasp_schedule, work.path("clasp"), {"clasp": asdict(recipe.clasp)})
+
+
+class Picker:
+    """Captions by the sound that they belong to."""
+
+    def __init__(self, captions: Captions, sounds: int) -> None:
+        self.captions = captions
+        self.of_sound: list[list[int]] = [[] for _ in range(sounds)]
+        for row, caption in captions.of_sound.tolist():
+            self.of_sound[row].append(caption)
+
+    def pick(self, rows: list[int], generator: torch.Generator) -> list[int]:
+        """One caption at random of each of some sounds."""
+        chances = torch.rand(len(rows), generator=generator).tolist()
+        return [self.of_sound[r][int(p * len(self.of_sound[r]))] for r, p in zip(rows, chances, strict=True)]
+
+
 class Chunks:
     """Random chunks of latents with their conditions."""
 
@@ -197,10 +244,10 @@ class Chunks:
         self.config = work.recipe.denoiser
         corpus = open_corpus(work.data)
         self.latents, self.emotions = work.latents(corpus), corpus.emotions()
-        self.captions = work.captions(corpus, words)
-        self.of_sound: list[list[int]] = [[] for _ in corpus.entries]
-        for row, caption in self.captions.of_sound.tolist():
-            self.of_sound[row].append(caption)
+        self.captions = Picker(work.captions(corpus, words), len(corpus.entries))
+        with torch.no_grad():
+            listen = work.sound_encoder()
+            self.sounds = torch.cat([listen(piece) for piece in torch.split(self.latents, 64)])
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Conditions]:
         """x0 (B, C, T) and its conditions: half continue a full context, some a short one, the others start anew."""
@@ -211,10 +258,10 @@ class Chunks:
         kind = torch.rand(count, generator=generator)
         length = torch.where(kind < 0.55, most, torch.where(kind < 0.65, draw(most, count, generator), 0))
         mask = (torch.arange(frames) < length[:, None]).float()[:, None]
-        picks = torch.rand(count, generator=generator)
-        chosen = [self.of_sound[r][int(p * len(self.of_sound[r]))] for r, p in zip(rows, picks, strict=True)]
-        sentences, tokens, heard = self.captions.condition(chosen)
-        heard = heard * (torch.rand(count, 1, generator=generator) >= SENTENCE_ALONE)
+        sentences, tokens, heard = self.captions.captions.condition(self.captions.pick(rows, generator))
+        alone = torch.rand(count, 1, generator=generator)
+        heard = heard * (alone >= SENTENCE_ALONE)
+        sentences = torch.where(alone < SOUND_ALONE, self.sounds[rows], sentences)
         emotion, rest = self.emotions[rows], torch.rand(count, generator=generator) < AT_REST
         emotion = emotion.where((emotion != NO_EMOTION) | ~rest[:, None], 0.0)
         return x0, Conditions(x0 * mask, mask, sentences, tokens, heard, emotion)
@@ -259,9 +306,11 @@ def run(work: Work, stage: str, words: TextEncoder) -> None:
     match stage:
         case "codec":
             train_codec(work)
+        case "clasp":
+            train_clasp(work, words)
         case "teacher":
             train_teacher(work, words)
         case "student":
             train_student(work, words)
         case _:
-            raise ValueError(f"stage {stage!r}: must be one of codec, teacher, student")
+            raise ValueError(f"stage {stage!r}: must be one of codec, clasp, teacher, student")

@@ -18,7 +18,7 @@ def tiny_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = Work(tmp_path_factory.mktemp("work"), Recipe.tiny())
     build(DataConfig.tiny(work.data), progress=False)
     words = TextEncoder(Words(SHIPPED / DEFAULT))
-    for stage in ("codec", "teacher", "student"):
+    for stage in ("codec", "clasp", "teacher", "student"):
         run(work, stage, words)
     return work.folder
 

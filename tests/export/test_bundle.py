@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import export.bundle
-from engine.bundle import ROLES, SHIPPED, Bundle, load_bundle, sha256
+from engine.bundle import EXTRA_ROLES, ROLES, SHIPPED, Bundle, load_bundle, sha256
 from engine.errors import AeoliaError
 from export.bundle import Options, refuse_foreign, sourced, write_bundle
 from models.data.index import Entry, Origin
@@ -17,7 +17,7 @@ from models.stages import Recipe, Work
 
 def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle) -> None:
     manifest, recipe = tiny_bundle.manifest, Recipe.tiny()
-    assert {"encoder", *ROLES} == set(manifest.files)
+    assert {*EXTRA_ROLES, *ROLES} == set(manifest.files)
     assert manifest.chunk_frames == recipe.denoiser.chunk_frames
     assert manifest.context_frames == recipe.denoiser.context_frames
     assert manifest.latent_channels == recipe.codec.latent_channels
@@ -47,6 +47,7 @@ def test_nets_have_the_inputs_and_outputs_of_the_format(tiny_bundle: Bundle) -> 
         "decoder": (["latents", "before", "past"], ["tone", "noise", "coherence", "before_next", "past_next"]),
         "emotion": (["latents", "delta"], ["moved"]),
         "encoder": (["features"], ["latents"]),
+        "sound": (["latents"], ["embedding"]),
     }
     for role, (inputs, outputs) in wanted.items():
         session = tiny_bundle.session(role)

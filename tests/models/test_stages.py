@@ -1,4 +1,4 @@
-"""The three trainings, each for real, for seconds."""
+"""The four trainings, each for real, for seconds."""
 
 import shutil
 from dataclasses import replace
@@ -16,7 +16,7 @@ from models.corpus import open_corpus
 from models.denoiser import NO_EMOTION, Conditions
 from models.stages import Chunks, Recipe, Work, draw, run
 
-ALL = ("codec", "teacher", "student")
+ALL = ("codec", "clasp", "teacher", "student")
 
 
 class PowerError(Exception):
@@ -41,7 +41,7 @@ def test_resumed_equals_unbroken_bit_for_bit(
     for copy in copies:
         copy.folder.mkdir()
         copy.data.symlink_to(work.data)
-        for name in ("latents", "captions", "teacher"):
+        for name in ("latents", "captions", "clasp", "teacher"):
             if name != stage:
                 shutil.copy(work.path(name), copy.path(name))
     run(copies[0], stage, words)
@@ -104,12 +104,15 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work
         )
         assert torch.equal(given.emotion[row], corpus.emotions()[sound])
         captions = [words.encode(text) for text in corpus.entries[sound].captions]
+        if torch.equal(given.text[row], chunks.sounds[sound]):
+            assert not given.tokens_mask[row].any()
+            continue
         said = next(c for c in captions if np.allclose(given.text[row], c.sentence, atol=1e-5))
         np.testing.assert_allclose(given.tokens[row], said.tokens, atol=5e-3)
         if given.tokens_mask[row].any():
             np.testing.assert_array_equal(given.tokens_mask[row], said.mask)
     alone = (given.tokens_mask.sum(1) == 0).float().mean()
-    assert 0.02 < alone < 0.2
+    assert 0.1 < alone < 0.3
 
 
 def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
@@ -118,7 +121,7 @@ def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
         assert meta["step"] == 8
         assert meta["seconds"] > 0
         assert meta["schedule"]["steps"] == 8
-        assert "codec" in meta or "denoiser" in meta
+        assert meta.keys() & {"codec", "clasp", "denoiser"}
 
 
 def test_the_student_hears_guidance_once_it_is_trained(work: Work) -> None:
@@ -143,7 +146,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(work: Work) -> None:
 
 
 def test_an_unknown_stage_is_refused(work: Work, words: TextEncoder) -> None:
-    with pytest.raises(ValueError, match="must be one of codec, teacher, student"):
+    with pytest.raises(ValueError, match="must be one of codec, clasp, teacher, student"):
         run(work, "vocoder", words)
 
 
