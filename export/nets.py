@@ -140,7 +140,7 @@ def bias_of(layer: nn.Conv1d | nn.Linear) -> Tensor:
 
 
 class FeatureEncoder(nn.Module):
-    """features (1, F, T) of models.features to latents (1, C, T)."""
+    """features (1, F, T) of engine.features to latents (1, C, T)."""
 
     inputs = ("features",)
     outputs = ("latents",)

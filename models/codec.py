@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.features import FEATURES, PITCH_BANDS
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES, oscillator_hz
-from models.features import FEATURES, PITCH_BANDS
 
 KERNEL = 7
 PITCH_WEIGHT, PITCH_FRAMES = 3.0, 5

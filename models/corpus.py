@@ -15,12 +15,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engine.bundle import CONDITION_TOKENS
+from engine.features import FEATURES, Features
 from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
 from models.data.index import INDEX, Entry, load_index
 from models.denoiser import NO_EMOTION
-from models.features import FEATURES, Features
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,6 @@ def newer(made: Path, index: Path) -> bool:
     return made.exists() and made.stat().st_mtime_ns >= index.stat().st_mtime_ns
 
 
-@torch.no_grad()
 def features_of(corpus: Corpus) -> NDArray[np.float16]:
     """Features (M, F, T) of every sound, a memory map; worked out the first time."""
     path = corpus.folder / "features.npy"
@@ -77,7 +76,7 @@ def features_of(corpus: Corpus) -> NDArray[np.float16]:
         shape = (len(corpus.entries), FEATURES, corpus.frames)
         table = np.lib.format.open_memmap(part, "w+", np.float16, shape)
         for row in tqdm(range(len(corpus.entries)), "features"):
-            table[row] = features(torch.from_numpy(corpus.crop(row, 0, corpus.frames))[None])[0].numpy()
+            table[row] = features(corpus.crop(row, 0, corpus.frames))
         table.flush()
         os.replace(part, path)
     found: NDArray[np.float16] = np.load(path, mmap_mode="r")
