@@ -15,7 +15,7 @@ from engine.errors import AeoliaError
 from engine.generator import Make, sampler_of
 from engine.journal import END, GATE, SPLICE, read_journal
 from engine.offline import replay
-from engine.params import Args, Latency
+from engine.params import VOICES, Args, Latency
 from engine.player import Request
 from engine.protocol import timetag_at
 from engine.session import Session
@@ -79,6 +79,21 @@ def sounding(session: Session) -> Session:
     session.start()
     assert session.wait_sounding(BOUND_S)
     return session
+
+
+def test_silence_that_is_asked_for_is_ready(open_session: Callable[..., Session]) -> None:
+    session = open_session()
+    for voice in VOICES:
+        session.post(Event(NOW, f"/prompt/{voice}/weight", (0.0,), "test"))
+    session.start()
+    assert session.wait_sounding(BOUND_S)
+    assert session.snapshot().meters.position > 0
+
+
+def test_waiting_for_sound_can_be_given_up(open_session: Callable[..., Session]) -> None:
+    session, given_up = open_session(), threading.Event()
+    given_up.set()
+    assert not session.wait_sounding(BOUND_S, given_up)
 
 
 def test_replay_equals_live(open_session: Callable[..., Session], shipped_bundle: Bundle, tmp_path: Path) -> None:
