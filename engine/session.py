@@ -116,6 +116,7 @@ class Session:
         self._words: dict[int, tuple[int, int]] = {}
         self._faults = 0
         self._stopping, self._sounding = threading.Event(), threading.Event()
+        self._inaudible = 0  # empty reads before there was any sound: nothing was missing in them
         self._stream = Stream(nets_of(bundle, seed), values, seed)
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
@@ -282,10 +283,12 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """The engine at this moment."""
+        meters = self.state.snapshot()
         journal = self._journal.problem if self._journal is not None else None
         problems = self._device.problem, self._record_problem, journal
         return Snapshot(
-            meters=self.state.snapshot(),
+            meters=meters,
+            gaps=meters.empty_reads - self._inaudible if self._sounding.is_set() else 0,
             onsets=self._onsets.summary(),
             load=self._work.value,
             late=self._stream.late,
@@ -360,10 +363,12 @@ class Session:
             if event.address == f"/prompt/{VOICES[request.voice]}/text"
         }
         sound = self._stream.hop()
-        if meters.position:
+        if self._sounding.is_set():
             self._lead.observe(meters.position, meters.empty_reads, self.state.fill())
         self.state.write(sound)
         if not self._sounding.is_set() and (sound.any() or self._stream.hushed):
+            self._inaudible = self.state.snapshot().empty_reads
+            self._lead.begin(meters.position, self._inaudible)
             self._sounding.set()
         work_ns = time.thread_time_ns() - worked_ns + self._generator.busy_ns - busy_ns
         self._work.add(max(work_ns, 0) / 1e9, self._hop / self.rate_hz)
