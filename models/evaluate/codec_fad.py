@@ -3,20 +3,17 @@
 N samples, C latent channels, T latent frames.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engine.decoder import HopDecoder
-from engine.errors import AeoliaError
 from engine.timing import HOP
 from models.data.index import Entry
 from models.evaluate.context import Context
+from models.evaluate.fad import OWN, Patches, Rows, embedders
 from models.evaluate.frechet import ENOUGH_ROWS, across_halves, frechet
-from models.evaluate.logmel import mfcc, patches
+from models.evaluate.logmel import patches
 from models.evaluate.result import Finding, MissingError, Row, without_judge
 from models.evaluate.source import spread
 from models.evaluate.summary import Sound
@@ -25,8 +22,6 @@ from models.features import Features
 SECONDS = 6.0
 LEAST = 4
 GOAL = "at most that between two random halves of the originals"
-
-Rows = NDArray[np.float32]
 
 
 class Codec:
@@ -65,21 +60,17 @@ def measure(context: Context) -> Finding:
     if len(entries) < LEAST:
         raise MissingError("needs held-out recordings in the data (`aeolia data` with recordings)")
     codec = Codec(context)
-    judge = context.judge
-    ears: dict[str, Callable[[Sound], Rows]] = {"MFCC": lambda sound: mfcc(patches(sound))}
-    if judge is not None:
-        ears = {f"judge {judge.name}": lambda sound: judge.hear(sound).embeddings} | ears
-    versions: dict[str, list[list[Rows]]] = {name: [[], [], []] for name in ears}
+    versions: list[list[Patches]] = [[], [], []]
     for number, entry in enumerate(tqdm(entries, "codec", unit="sound", disable=None)):
         original = context.source.sound(entry, SECONDS)
-        made = (original, kept(context, codec, entry, original), coloured_noise(original, number))
-        for name, ear in ears.items():
-            for version, sound in zip(versions[name], made, strict=True):
-                version.append(ear(sound))
-    rows: list[Row] = [] if judge else [without_judge("Codec: FAD of reconstructions of held-out recordings", GOAL)]
-    for name, (originals, remade, noise) in versions.items():
-        rows += rows_of(name, originals, remade, noise, official=name != "MFCC")
-    count = sum(map(len, versions["MFCC"][0]))
+        made = patches(original), remade(context, codec, entry, original), patches(coloured_noise(original, number))
+        for version, patch in zip(versions, made, strict=True):
+            version.append(patch)
+    rows = [] if context.judge else [without_judge("Codec: FAD of reconstructions of held-out recordings", GOAL)]
+    for name, embed in embedders(context.judge).items():
+        originals, coded, noise = ([embed(patch) for patch in version] for version in versions)
+        rows += rows_of(name, originals, coded, noise, official=name != OWN)
+    count = sum(map(len, versions[0]))
     remark = (
         f"Codec: {len(entries)} held-out sounds of up to {SECONDS:.0f} s, {count} patches of 0.96 s. "
         "The halves are half as many; that alone makes their distance larger, so the fair comparison is the second row:"
@@ -91,13 +82,13 @@ def measure(context: Context) -> Finding:
 
 
 def rows_of(
-    name: str, originals: list[Rows], remade: list[Rows], noise: list[Rows], *, official: bool
+    name: str, originals: list[Rows], coded: list[Rows], noise: list[Rows], *, official: bool
 ) -> tuple[Row, Row]:
     """The two rows of one ear; only the judge's are asked anything."""
     halves = across_halves(originals, originals, 0)
-    straight = frechet(np.concatenate(originals), np.concatenate(remade))
+    straight = frechet(np.concatenate(originals), np.concatenate(coded))
     worst = frechet(np.concatenate(originals), np.concatenate(noise))
-    crossed, worst_crossed = across_halves(originals, remade, 0), across_halves(originals, noise, 0)
+    crossed, worst_crossed = across_halves(originals, coded, 0), across_halves(originals, noise, 0)
     goal, count = GOAL if official else "", len(originals)
 
     def row(what: str, value: float, floor: float) -> Row:
@@ -107,11 +98,8 @@ def rows_of(
     return row("", straight, worst), row(" of the other half", crossed, worst_crossed)
 
 
-def kept(context: Context, codec: Codec, entry: Entry, original: Sound) -> Sound:
-    """The reconstruction of a held-out sound, made once for each bundle."""
+def remade(context: Context, codec: Codec, entry: Entry, original: Sound) -> Patches:
+    """Log-mel patches of the reconstruction of a held-out sound, made once for each bundle."""
     what = f"reconstruction by {context.studio.folder.name}"
-    made = context.source.each(what, (entry,), lambda _: codec(original), quiet=True)
-    if made.ndim != 3:
-        raise AeoliaError(f"{entry.file}: shorter than a latent frame; must be longer")
-    found: Sound = made[0]
+    found: Patches = context.source.each(what, (entry,), lambda _: patches(codec(original)), quiet=True)[0]
     return found

@@ -42,7 +42,11 @@ class Judge:
 
     def hear(self, sound: Float) -> Heard:
         """A sound (2, N) at 48 kHz."""
-        scores, embeddings = self.session.run(None, {INPUT: patches(sound)})
+        return self.look(patches(sound))
+
+    def look(self, patch: Float) -> Heard:
+        """Log-mel patches (P, PATCH, BANDS) of a sound."""
+        scores, embeddings = self.session.run(None, {INPUT: patch})
         return Heard(scores, embeddings)
 
     def strongest(self, heard: Heard, count: int = TOP) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 n rows, S numbers in a summary, K classes, D dials.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,18 +67,14 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Regressor:
-    """Ridge regression of dials on summaries, calibrated on pieces apart: there, a dial that is turned by 1 moves its
-    score by 1 on average. Scores of one piece may be compared; those of two pieces differ by more than their dials.
-    """
+    """Ridge regression of dials. Scores of one piece may be compared; those of two pieces differ by more than dials."""
 
     deviation: Float
     weights: Float
     """(S, D)"""
-    slope: Float
-    """(D,)"""
 
     @classmethod
-    def fit(cls, rows: Rows, dials: Rows, moved: Rows, turned: Rows, ridge: float = 1000.0) -> "Regressor":
+    def fit(cls, rows: Rows, dials: Rows, moved: Rows, turned: Rows, ridge: float = 300.0) -> "Regressor":
         """From sounds (n, S) with dials (n, D), and from pieces whose summary moved (m, S) as dials turned (m, D)."""
         scale, wanted = Scale.of(rows), np.asarray(dials, np.float64)
         x = np.concatenate([scale(rows), moved / scale.deviation])
@@ -87,14 +83,8 @@ class Regressor:
             weights = x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), y)
         else:
             weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
-        return cls(scale.deviation, np.asarray(weights), np.ones(y.shape[1]))
-
-    def calibrated(self, moved: Rows, turned: Rows) -> "Regressor":
-        """The same with its slope set on other pieces: (m, S) and (m, D), each of which turned one dial or more."""
-        true = np.asarray(turned, np.float64)
-        slope = (true * self(moved)).sum(0) / np.square(true).sum(0).clip(1e-9) * self.slope
-        return replace(self, slope=np.where(np.abs(slope) < 1e-3, 1e-3, slope))
+        return cls(scale.deviation, np.asarray(weights))
 
     def __call__(self, rows: Rows) -> Float:
         """(n, S), summaries or differences of them, to scores (n, D)."""
-        return np.asarray(np.asarray(rows, np.float64) / self.deviation @ self.weights / self.slope)
+        return np.asarray(np.asarray(rows, np.float64) / self.deviation @ self.weights)

@@ -109,6 +109,6 @@ def aligned_correlation(a: Sound, b: Sound) -> float:
     best = -1.0
     for shift in range(LEAST_OVERLAP - len(y), len(x) - LEAST_OVERLAP + 1, SHIFT):
         left, right = x[max(shift, 0) : shift + len(y)], y[max(-shift, 0) : len(x) - shift]
-        power = np.sqrt(float(np.square(left).sum()) * float(np.square(right).sum()))
+        power = float(np.sqrt(np.square(left).sum() * np.square(right).sum()))
         best = max(best, float((left * right).sum()) / max(power, 1e-9))
     return best

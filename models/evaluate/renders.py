@@ -1,41 +1,44 @@
 """Procedural pieces in which one dial is turned and nothing else: what a perfect instrument would do.
 
-D dials, S numbers in a summary.
+P pieces, L places of a dial, S numbers in a summary.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from engine.params import EMOTIONS
 from models.data.descriptions import DESCRIPTIONS
 from models.data.index import Entry
 from models.data.procedural import render
 from models.evaluate.source import Source
 from models.evaluate.studio import SECONDS
-from models.evaluate.summary import Sound
 
 FIRST_SEED = 2**40
 """No data set has seeds from here on."""
 
 
-def piece(number: int, emotions: NDArray[np.float64]) -> Sound:
-    """Piece `number`, of the descriptions in turn, at these dials (4,)."""
-    return render(FIRST_SEED + number, SECONDS, description=number % len(DESCRIPTIONS), emotions=emotions).audio
+def dialled(dial: int, place: float) -> tuple[float, ...]:
+    """The four dials with one at a place, 0..10, and the others at 0."""
+    return tuple(place if k == dial else 0.0 for k in range(len(EMOTIONS)))
 
 
-def turned(source: Source, number: int, dial: int, places: tuple[float, ...]) -> NDArray[np.float32]:
-    """Summaries (places, S) of a piece with one dial at each of the places, 0..10, and the others at 0; kept."""
-    entries = [_entry(number, dial, place) for place in places]
-    at = dict(zip((e.file for e in entries), places, strict=True))
-
-    def heard(entry: Entry) -> NDArray[np.float32]:
-        emotions = np.zeros(4)
-        emotions[dial] = at[entry.file]
-        return source.summary(piece(number, emotions))
-
-    return source.each("rendered summary", entries, heard, quiet=True)
+def swept(source: Source, pieces: Sequence[int], dial: int, places: Sequence[float]) -> NDArray[np.float32]:
+    """Summaries (P, L, S) of procedural pieces, of the descriptions in turn, with one dial at each of the places."""
+    bar = tqdm(pieces, f"renders, {EMOTIONS[dial]}", disable=None)
+    return np.stack([[rendered(source, number, dialled(dial, place)) for place in places] for number in bar])
 
 
-def _entry(number: int, dial: int, place: float) -> Entry:
-    """A name for a render that lies in no folder."""
-    name = f"render of dial {dial} at {place:g}"
-    return Entry(name, FIRST_SEED + number, number % len(DESCRIPTIONS), (), (), None, (), (), (), None)
+def rendered(source: Source, number: int, emotions: tuple[float, ...]) -> NDArray[np.float32]:
+    """The summary (S,) of piece `number` at these dials; rendered once and kept."""
+    seed, description = FIRST_SEED + number, number % len(DESCRIPTIONS)
+    name = Entry(f"render at {emotions}", seed, description, (), (), None, (), (), (), None)  # lies in no folder
+
+    def work(_: Entry) -> NDArray[np.float32]:
+        dials = np.array(emotions, np.float64)
+        return source.summary(render(seed, SECONDS, description=description, emotions=dials).audio)
+
+    found: NDArray[np.float32] = source.each("rendered summary", (name,), work, quiet=True)[0]
+    return found

@@ -24,8 +24,9 @@ from models.data.index import Entry
 from models.denoiser import Denoiser, DenoiserConfig
 from models.diffusion import Conditions, sample
 from models.evaluate.context import Context
+from models.evaluate.fad import OWN, Patches, embedders
 from models.evaluate.frechet import frechet
-from models.evaluate.logmel import mfcc, patches
+from models.evaluate.logmel import patches
 from models.evaluate.prompts import tupled
 from models.evaluate.result import Finding, MissingError, Row, without_judge
 from models.evaluate.source import spread
@@ -45,7 +46,7 @@ def measure(context: Context) -> Finding:
     """FAD to source sounds of the same captions: by the judge, and by MFCCs."""
     goal = f"at most {WORSE} of the teacher's (the ceiling)"
     teacher = load_teacher(context.work / "teacher.safetensors", context.bundle.manifest)
-    chosen = spread([e for e in context.source.procedural if e.emotions], context.count(150, 12))
+    chosen = spread([e for e in context.source.procedural if e.emotions], context.count(200, 12))
     if len(chosen) < 4:
         raise MissingError("needs procedural sounds in the data")
     makers: dict[str, Make] = {
@@ -54,21 +55,22 @@ def measure(context: Context) -> Finding:
         f"teacher at {TEACHER_STEPS}": teacher_of(teacher, context.bundle.manifest),
     }
     words, decoder = TextEncoder(context.bundle), HopDecoder(context.bundle, 0)
-    sounds: dict[str, list[Sound]] = {"source": [context.source.sound(entry) for entry in chosen]}
+    versions = {"source": [patches(context.source.sound(entry)) for entry in chosen]}
     for name, make in makers.items():
-        sounds[name] = [
-            performed(make, words, decoder, context.bundle.manifest, entry, seed)
-            for seed, entry in enumerate(tqdm(chosen, name, unit="sound", disable=None))
+        what = f"{CHUNKS} chunks of {name} by {context.studio.folder.name}"  # the bundle's checksum
+
+        def heard(entry: Entry, make: Make = make) -> Patches:
+            return patches(performed(make, words, decoder, context.bundle.manifest, entry))
+
+        versions[name] = [
+            context.source.each(what, (entry,), heard, quiet=True)[0]
+            for entry in tqdm(chosen, name, unit="sound", disable=None)
         ]
-    judge = context.judge
-    ears: dict[str, Callable[[Sound], NDArray[np.float32]]] = {"MFCC": lambda sound: mfcc(patches(sound))}
-    if judge is not None:
-        ears = {f"judge {judge.name}": lambda sound: judge.hear(sound).embeddings} | ears
-    rows = [] if judge else [without_judge("Two steps: FAD to source sounds", goal)]
-    for ear, hear in ears.items():
-        sets = {name: np.concatenate([hear(sound) for sound in group]) for name, group in sounds.items()}
+    rows = [] if context.judge else [without_judge("Two steps: FAD to source sounds", goal)]
+    for ear, embed in embedders(context.judge).items():
+        sets = {name: np.concatenate([embed(patch) for patch in group]) for name, group in versions.items()}
         value, floor, ceiling = (frechet(sets["source"], sets[name]) for name in makers)
-        asked = goal if ear != "MFCC" else ""
+        asked = goal if ear != OWN else ""
         rows.append(
             Row(f"Two steps: FAD to source sounds, {ear}", value, "", floor, ceiling, asked,
                 value <= WORSE * ceiling if asked else None, len(chosen), f"{value / ceiling:.2f} of the teacher's")
@@ -127,10 +129,9 @@ def teacher_of(net: Denoiser, manifest: Manifest) -> Make:
     return make
 
 
-def performed(
-    make: Make, words: TextEncoder, decoder: HopDecoder, manifest: Manifest, entry: Entry, seed: int
-) -> Sound:
-    """A sound of CHUNKS chunks, each a continuation of the one before, from an entry's first caption and dials."""
+def performed(make: Make, words: TextEncoder, decoder: HopDecoder, manifest: Manifest, entry: Entry) -> Sound:
+    """A sound of CHUNKS chunks, each continuing the one before, from an entry's first caption, dials and seed."""
+    seed = entry.seed
     text, emotion = words.encode(entry.captions[0]), np.array(entry.emotions, np.float32)
     latents = make(None, text, emotion, seed)
     for k in range(1, CHUNKS):

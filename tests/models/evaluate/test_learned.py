@@ -1,9 +1,10 @@
-"""The classifier and the regressor on rows whose labels are known."""
+"""The classifier, the regressor and its calibration on rows whose labels are known."""
 
 import numpy as np
 import pytest
 
-from models.evaluate.learned import Classifier, Regressor, Scale
+from models.evaluate.learned import Classifier, Float, Regressor, Scale
+from models.evaluate.scores import Scores, power
 
 
 def test_the_classifier_finds_classes_in_rows_it_never_saw() -> None:
@@ -36,19 +37,38 @@ def test_a_class_without_rows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 400])  # fewer and more numbers than rows
-def test_a_calibrated_score_moves_by_1_where_its_dial_does(width: int) -> None:
+def test_a_dial_that_turns_moves_its_own_score_alone_and_evenly(width: int) -> None:
     rng = np.random.default_rng(2)
     mixing = rng.standard_normal((2, width))
+    mixing[1] += 2 * mixing[0]  # the dials sound alike
+    places = (0.0, 2.5, 5.0, 7.5, 10.0)
 
-    def sounds(count: int) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
-        dials = rng.uniform(0, 10, (count, 2))
-        return dials, dials @ mixing + rng.standard_normal((count, width))
+    def sweeps(pieces: int) -> list[Float]:
+        """Both dials act by the square of where they stand; each piece has a colour of its own."""
+        found = []
+        for dial in range(2):
+            dials = np.zeros((1, len(places), 2))
+            dials[:, :, dial] = np.square(places) / 10
+            colour = 5 * rng.standard_normal((pieces, 1, width))
+            found.append(dials @ mixing + colour + rng.standard_normal((pieces, len(places), width)))
+        return found
 
-    dials, rows = sounds(200)
-    turns = np.repeat(10 * np.eye(2), 20, axis=0)
-    moved, apart = (turns @ mixing + rng.standard_normal((40, width)) for _ in range(2))
-    regressor = Regressor.fit(rows, dials, moved, turns).calibrated(apart, turns)
-    said = regressor(turns @ mixing)
-    assert said == pytest.approx(turns, abs=1.0)
-    # Where nothing was to be learned, nothing is claimed.
-    assert np.isfinite(Regressor.fit(rows * 0, dials, moved * 0, turns).calibrated(apart * 0, turns)(rows)).all()
+    dials = rng.uniform(0, 10, (200, 2))
+    rows = np.square(dials) / 10 @ mixing + rng.standard_normal((200, width))
+    moved = np.concatenate([sweep[:, -1] - sweep[:, 0] for sweep in sweeps(20)])
+    regressor = Regressor.fit(rows, dials, moved, np.repeat(10 * np.eye(2), 20, axis=0))
+    scores = Scores.calibrated(regressor, sweeps(40), places)
+    assert scores.bend == pytest.approx([2, 2], rel=0.1)
+    for dial, sweep in enumerate(sweeps(40)):
+        curve = scores(sweep).mean(0)
+        assert curve[0] == pytest.approx([0, 0])
+        assert curve[:, dial] == pytest.approx(np.square(places) / 10, abs=0.5)
+        assert curve[:, 1 - dial] == pytest.approx(0, abs=0.5)
+        assert np.diff(scores.straightened(curve[:, dial], dial)) == pytest.approx(2.5, abs=0.6)
+
+
+def test_a_power_is_that_of_its_curve() -> None:
+    places = (0.0, 5.0, 10.0)
+    assert power(np.array([0.0, 5.0, 10.0]), places) == pytest.approx(1, rel=0.01)
+    assert power(np.array([0.0, 2.5, 10.0]), places) == pytest.approx(2, rel=0.01)
+    assert power(np.array([0.0, 0.0, 10.0]), places) == pytest.approx(3)
