@@ -100,6 +100,6 @@ def rows_of(
 
 def remade(context: Context, codec: Codec, entry: Entry, original: Sound) -> Patches:
     """Log-mel patches of the reconstruction of a held-out sound, made once for each bundle."""
-    what = f"reconstruction by {context.studio.folder.name}"
+    what = f"patches through the codec of {context.studio.folder.name}"
     found: Patches = context.source.each(what, (entry,), lambda _: patches(codec(original)), quiet=True)[0]
     return found
