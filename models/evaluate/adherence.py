@@ -2,6 +2,7 @@
 it hears in what was generated from held-out captions.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ def says_all(caption: str, recipe: Recipe) -> bool:
     text = caption.lower()
 
     def named(*forms: tuple[str, ...]) -> bool:
-        return any(stem(word) in text for words in forms for word in words)
+        return any(re.search(rf"\b{re.escape(stem(word))}", text) for words in forms for word in words)
 
     words = (WORDS[name] for name in recipe.attributes)
     layers = (LAYERS[name] for name in recipe.layers)

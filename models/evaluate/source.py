@@ -27,6 +27,8 @@ APART: Final = 5
 """One procedural sound in so many is not shown to the classifier and the regressor of the evaluation."""
 VERSION: Final = 1
 """Another one works every summary out anew."""
+BLOCK: Final = 100
+"""Sounds whose rows are kept together: what an interrupted run loses at most."""
 
 
 class Source:
@@ -80,7 +82,13 @@ class Source:
         *,
         quiet: bool = False,
     ) -> NDArray[np.float32]:
-        """Rows of equal shape, one an entry, worked out once and kept; `what` names them and what they depend on."""
+        """Rows of equal shape, one an entry, worked out once and kept, BLOCK at a time; `what` names them and what they
+        depend on.
+        """
+        if len(entries) > BLOCK:
+            blocks = [entries[k : k + BLOCK] for k in range(0, len(entries), BLOCK)]
+            bar = tqdm(blocks, f"{what.partition(' ')[0]} of sources, by {BLOCK}", disable=True if quiet else None)
+            return np.concatenate([self.each(what, block, work, quiet=True) for block in bar])
         index = self.folder / "index.jsonl"
         made_at = index.stat().st_mtime_ns if index.exists() else 0
         name = digest(VERSION, what, made_at, [(entry.file, entry.seed) for entry in entries])

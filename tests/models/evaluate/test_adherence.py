@@ -27,6 +27,7 @@ def test_a_description_says_all_of_itself_and_no_more_is_needed(number: int) -> 
         ("give me broken data", 0, False),
         ("I hear cavernous, bottom-heavy earthquake rumble that stays constant", 2, True),
         ("I hear cavernous earthquake rumble", 2, False),
+        ("hurried low thumps, metronomic", 5, False),  # no hum in thumps
         ("warning signal over breath of noise, hushed", 11, True),
         ("sounds like a hushed warning signal", 11, False),
     ],

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine.errors import AeoliaError
+from models.data.index import Entry
 from models.evaluate.context import Context
 from models.evaluate.source import Source, is_apart, spread
 from models.evaluate.summary import SIZE
@@ -29,6 +31,23 @@ def test_rows_of_different_work_are_kept_apart(context: Context) -> None:
     )
     assert (ones == 1).all()
     assert (twos == 2).all()
+
+
+def test_an_interrupted_work_loses_one_block(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.evaluate.source.BLOCK", 2)
+    entries, done = context.source.entries[:5], list[str]()
+
+    def work(entry: Entry, most: int) -> NDArray[np.float32]:
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(entry.file)
+        return np.full(1, entry.seed, np.float32)
+
+    with pytest.raises(KeyboardInterrupt):
+        context.source.each("rows", entries, lambda entry: work(entry, 3))
+    rows = context.source.each("rows", entries, lambda entry: work(entry, 99))
+    assert rows[:, 0] == pytest.approx([entry.seed for entry in entries])
+    assert done == [entry.file for entry in (*entries[:3], *entries[2:])]
 
 
 def test_a_piece_is_cut_where_there_is_room(context: Context) -> None:
