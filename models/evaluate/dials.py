@@ -1,7 +1,7 @@
 """Do the emotion dials move what is heard: in order, evenly, and one at a time?
 
-The scores of a sound come from a regressor that was fitted on procedural sounds whose dials are known by construction,
-calibrated on pieces apart, and held against a third set of pieces. P prompts or pieces, D dials, L places of a dial, S
+The scores of a sound come from a regressor that was fitted on procedural pieces whose dials are known by construction,
+calibrated on pieces apart, and held against a third set. P prompts or pieces, D dials, L places of a dial, S
 numbers in a summary.
 """
 
@@ -17,14 +17,12 @@ from models.evaluate.learned import Regressor
 from models.evaluate.plots import curves
 from models.evaluate.prompts import prompts
 from models.evaluate.renders import dialled, swept
-from models.evaluate.result import Finding, MissingError, Plot, Row, Table
+from models.evaluate.result import Finding, Plot, Row, Table
 from models.evaluate.scores import Scores
-from models.evaluate.source import spread
 from models.evaluate.studio import Piece
 
 PLACES = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 SPEARMAN, UNEVEN, CROSS_TALK = 0.9, 0.25, 0.5
-LEAST_SOUNDS = 40
 CALIBRATING, APART = 1000, 2000
 """The first pieces that calibrate, and the first that make the ceiling."""
 
@@ -86,7 +84,7 @@ def measure(context: Context) -> Finding:
     """Spearman, evenness and cross-talk of each dial, beside those of the procedural sounds themselves."""
     scores = calibrated(context)
     chosen = prompts().dials[: context.count(20, 3)]
-    apart = range(APART, APART + context.count(22, 4))
+    apart = range(APART, APART + context.count(22, 3))
     rows, plots, cells = [], [], []
     for dial, name in enumerate(EMOTIONS):
         sweep = sweep_of(scores, generated(context, chosen, dial), dial)
@@ -110,8 +108,8 @@ def measure(context: Context) -> Finding:
         "Change of each dial's own score, straightened", ("dial", *(f"at {p:g}" for p in PLACES)), tuple(cells)
     )
     remark = (
-        "Dials: the scores are a ridge regression on statistics of models.features, level included, fitted on "
-        "procedural sounds with known dials; unmixed, and straightened for the evenness, on procedural pieces apart. "
+        "Dials: the scores are a regression on statistics of models.features, level included, fitted on procedural "
+        "pieces in which one dial is turned; unmixed, and straightened for the evenness, on pieces apart. "
         f"The ceiling is the same sweep of {len(apart)} other procedural pieces: where it misses the goal itself, the "
         "score is too coarse to decide. One seed a prompt, the other dials at 0."
     )
@@ -119,17 +117,12 @@ def measure(context: Context) -> Finding:
 
 
 def calibrated(context: Context) -> Scores:
-    """The scores. MissingError where the data has too few sounds with known dials."""
-    known = [entry for entry in context.source.procedural if entry.emotions is not None]
-    known = list(spread(known, context.count(10_000, 250)))
-    if len(known) < LEAST_SOUNDS:
-        raise MissingError(f"needs at least {LEAST_SOUNDS} procedural sounds with known dials in the data")
+    """The scores, from procedural pieces alone."""
     source, dials = context.source, range(len(EMOTIONS))
-    ends = [swept(source, range(context.count(44, 11)), dial, (0.0, 10.0)) for dial in dials]
-    moved = np.concatenate([end[:, 1] - end[:, 0] for end in ends])
-    turned = np.repeat(10 * np.eye(len(EMOTIONS)), len(ends[0]), axis=0)
-    regressor = Regressor.fit(source.summaries(known), np.array([entry.emotions for entry in known]), moved, turned)
-    numbers = range(CALIBRATING, CALIBRATING + context.count(22, 5))
+    ends = [swept(source, range(context.count(66, 22)), dial, (0.0, 10.0)) for dial in dials]
+    moved = np.stack([end[:, 1] - end[:, 0] for end in ends], axis=1)  # (P, D, S)
+    regressor = Regressor.fit(moved, np.concatenate([end.reshape(-1, end.shape[2]) for end in ends]).std(0))
+    numbers = range(CALIBRATING, CALIBRATING + context.count(22, 4))
     return Scores.calibrated(regressor, [swept(source, numbers, dial, PLACES) for dial in dials], PLACES)
 
 

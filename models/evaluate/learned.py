@@ -67,24 +67,29 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Regressor:
-    """Ridge regression of dials. Scores of one piece may be compared; those of two pieces differ by more than dials."""
+    """How far dials were turned, from how far a summary moved: multivariate calibration (Brown 1982, "Multivariate
+    calibration", the generalised least squares estimator), with the noise's covariance shrunk towards its diagonal.
+    """
 
-    deviation: Float
     weights: Float
     """(S, D)"""
 
     @classmethod
-    def fit(cls, rows: Rows, dials: Rows, moved: Rows, turned: Rows, ridge: float = 300.0) -> "Regressor":
-        """From sounds (n, S) with dials (n, D), and from pieces whose summary moved (m, S) as dials turned (m, D)."""
-        scale, wanted = Scale.of(rows), np.asarray(dials, np.float64)
-        x = np.concatenate([scale(rows), moved / scale.deviation])
-        y = np.concatenate([wanted - wanted.mean(0), turned])
-        if len(x) < x.shape[1]:
-            weights = x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), y)
-        else:
-            weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
-        return cls(scale.deviation, np.asarray(weights))
+    def fit(cls, moved: Rows, deviation: Rows, shrinkage: float = 0.5, floor: float = 0.02) -> "Regressor":
+        """From how the summaries of n pieces moved, (n, D, S), as each of the D dials alone went from 0 to 10; the
+        deviation (S,) of the numbers over sounds makes them comparable. `floor` is the part of the mean variance that
+        every number has at least.
+        """
+        unit = 1 / (np.asarray(deviation, np.float64) + 1e-6)
+        x = np.asarray(moved, np.float64) * unit
+        response = x.mean(0)  # (D, S)
+        noise = (x - response).reshape(-1, x.shape[2])
+        covariance = (1 - shrinkage) * noise.T @ noise / len(noise)
+        variance = np.square(noise).mean(0)
+        np.einsum("ss->s", covariance)[:] += shrinkage * variance + floor * variance.mean() + 1e-9
+        heard = np.linalg.solve(covariance, response.T)  # (S, D)
+        return cls(unit[:, None] * 10 * heard @ np.linalg.pinv(response @ heard))
 
     def __call__(self, rows: Rows) -> Float:
-        """(n, S), summaries or differences of them, to scores (n, D)."""
-        return np.asarray(np.asarray(rows, np.float64) / self.deviation @ self.weights)
+        """Differences of summaries (n, S) of one piece to differences of its dials (n, D)."""
+        return np.asarray(np.asarray(rows, np.float64) @ self.weights)

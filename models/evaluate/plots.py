@@ -1,5 +1,6 @@
 """Two kinds of pictures: a matrix of shares, and curves over an axis. Drawn as engine.cli.spectrogram draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ PANEL: Final = (760, 360)
 LEFT, TOP, BOTTOM, RIGHT = 90, 60, 60, 210
 LINES: Final = ((160, 20, 90), (30, 90, 170), (20, 130, 70), (200, 120, 0), (90, 60, 160), (110, 110, 110))
 PAPER: Final = (244, 244, 240)
-TICKS: Final = 6
+MOST_TICKS: Final = 10
 
 
 def matrix(shares: NDArray[np.float64], labels: Sequence[str], title: str) -> Image.Image:
@@ -71,10 +72,10 @@ def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], title: str,
             TOP + (high - up) / (high - low) * height,
         )
 
-    for k in range(TICKS):
-        across, up = x[0] + (x[-1] - x[0]) * k / (TICKS - 1), low + (high - low) * k / (TICKS - 1)
+    for up in ticks(low, high):
         pen.line((*at(x[0], up), *at(x[-1], up)), GRID)
         pen.text((LEFT - 8, at(x[0], up)[1]), f"{up:.3g}", INK, small, anchor="rm")
+    for across in ticks(x[0], x[-1]):
         pen.text((at(across, low)[0], TOP + height + 8), f"{across:.3g}", INK, small, anchor="ma")
     pen.rectangle((LEFT, TOP, LEFT + width, TOP + height), outline=FAINT)
     pen.text((LEFT + width / 2, TOP + height + 32), axes[0], INK, small, anchor="ma")
@@ -84,3 +85,10 @@ def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], title: str,
         pen.line([at(a, u) for a, u in zip(x, line, strict=True)], colour, 2)
         pen.text((LEFT + width + 16, TOP + 20 * k), name, colour, small)
     return picture
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """At most MOST_TICKS round numbers in low..high, low < high, at even steps of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10((high - low) / MOST_TICKS))
+    step = next(s * power for s in (1, 2, 5, 10, 20) if (high - low) / (s * power) < MOST_TICKS)
+    return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]

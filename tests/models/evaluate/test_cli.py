@@ -12,7 +12,7 @@ from engine.bundle import Bundle
 from engine.cli.main import main
 from models.evaluate.cli import NAMES
 from models.evaluate.measures import MEASURES, take
-from models.evaluate.plots import curves, matrix
+from models.evaluate.plots import curves, matrix, ticks
 from models.evaluate.report import Header, write
 from models.evaluate.result import Finding, Plot, Row, Table
 
@@ -121,6 +121,19 @@ def test_the_report_says_what_was_and_was_not_reached(tmp_path: Path) -> None:
     assert "c&#124;d" in text
     assert all(file.exists() for file in files)
     assert json.loads((tmp_path / "q.json").read_text())["rows"]["one"][1]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (1, 4, [1, 1.5, 2, 2.5, 3, 3.5, 4]),
+        (-1.4, 0.9, [-1, -0.5, 0, 0.5]),
+        (0.001, 0.0095, [k / 1000 for k in range(1, 10)]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, wanted: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(wanted)
 
 
 def test_a_matrix_is_darker_where_the_share_is_larger() -> None:
