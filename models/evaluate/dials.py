@@ -109,7 +109,7 @@ def measure(context: Context) -> Finding:
     )
     remark = (
         "Dials: the scores are a regression on statistics of models.features, level included, fitted on procedural "
-        "pieces in which one dial is turned; unmixed, and straightened for the evenness, on pieces apart. "
+        "pieces in which one dial is turned; brought to scale, and straightened for the evenness, on pieces apart. "
         f"The ceiling is the same sweep of {len(apart)} other procedural pieces: where it misses the goal itself, the "
         "score is too coarse to decide. One seed a prompt, the other dials at 0."
     )
@@ -119,7 +119,7 @@ def measure(context: Context) -> Finding:
 def calibrated(context: Context) -> Scores:
     """The scores, from procedural pieces alone."""
     source, dials = context.source, range(len(EMOTIONS))
-    ends = [swept(source, range(context.count(66, 22)), dial, (0.0, 10.0)) for dial in dials]
+    ends = [swept(source, range(context.count(132, 22)), dial, (0.0, 10.0)) for dial in dials]
     moved = np.stack([end[:, 1] - end[:, 0] for end in ends], axis=1)  # (P, D, S)
     regressor = Regressor.fit(moved, np.concatenate([end.reshape(-1, end.shape[2]) for end in ends]).std(0))
     numbers = range(CALIBRATING, CALIBRATING + context.count(22, 4))
