@@ -41,6 +41,8 @@ _INTERNAL: Final[Mapping[str, tuple[str, tuple[float, ...], tuple[float, ...]]]]
     }
 )
 _QUEUED: Final = 65_536
+_MOST_DIGITS: Final = 20
+"""Of a whole number: 2**64 - 1 has as many."""
 
 _log = logging.getLogger(__name__)
 
@@ -155,17 +157,28 @@ def _lines(file: TextIO, path: Path) -> Iterator[tuple[int, str]]:
 
 def _parsed(path: Path, number: int, line: str, build: Any) -> Any:
     try:
-        raw = json.loads(line, parse_constant=_refuse_constant)
+        raw = json.loads(line, parse_constant=_refuse_constant, parse_int=_short_number)
         if not isinstance(raw, dict):
             raise ValueError("must be a JSON object")
         return build(raw)
-    except (ValueError, RecursionError, OverflowError, AeoliaError) as error:
-        reason = str(error) if isinstance(error, AeoliaError) else f"{error}" or type(error).__name__
-        raise AeoliaError(f"journal {path}, line {number}: {' '.join(reason.split())}") from None
+    except json.JSONDecodeError as error:
+        raise AeoliaError(
+            f"journal {path}, line {number}: must be a JSON object, breaks at column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise AeoliaError(f"journal {path}, line {number}: is nested too deep") from None
+    except (ValueError, OverflowError, AeoliaError) as error:
+        raise AeoliaError(f"journal {path}, line {number}: {' '.join(str(error).split())}") from None
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name}: must be a finite number")
+
+
+def _short_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"{shown(digits)}: must be a number of at most {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _only(raw: dict[str, Any], keys: tuple[str, ...]) -> None:

@@ -28,7 +28,11 @@ class Lead:
     def __post_init__(self) -> None:
         self.frames = max(self.frames, self.block)
         self.least, self.most = min(self.frames, max(LEAST_LEAD_FRAMES, self.block)), max(self.frames, MOST_LEAD_FRAMES)
-        self._since, self._empty_reads, self._lowest = 0, 0, self.most
+        self.begin(0, 0)
+
+    def begin(self, position: int, empty_reads: int) -> None:
+        """Forgets what was seen so far. Before there is any sound, nothing is missing in an empty read."""
+        self._since, self._empty_reads, self._lowest = position, empty_reads, self.most
 
     def observe(self, position: int, empty_reads: int, fill: int) -> None:
         """Before each hop that is written: the sound card's position, its empty reads so far, what was left for it."""
@@ -39,4 +43,4 @@ class Lead:
             return
         elif self._lowest >= STEP_FRAMES + 2 * self.block:
             self.frames = max(self.frames - STEP_FRAMES, self.least)
-        self._since, self._empty_reads, self._lowest = position, empty_reads, self.most
+        self.begin(position, empty_reads)

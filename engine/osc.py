@@ -180,6 +180,8 @@ class OscServer:
         if address in BY_ADDRESS or address == "/panic":
             sample = self._sample(message.timetag)
             self._instrument.post(Event(sample, address, args, f"osc {peer[0]}:{peer[1]}", stamp_ns))
+            if address == "/panic":
+                self._done(address, "", peer)
             return
         if message.timetag > protocol.IMMEDIATELY and protocol.seconds_ahead(message.timetag, time.time_ns()) > 0:
             raise AeoliaError(f"{address} in a bundle for later: only values and /panic can wait for their time")
@@ -213,8 +215,9 @@ class OscServer:
         known = {**self._instrument.values, **self._readings()}
         found = {a: args for a, args in known.items() if a == address or a.startswith(branch)}
         if not found:
-            reason = "is not measured yet" if address in READINGS_BY_ADDRESS else "unknown"
-            reason = "is a command and holds no value" if address in COMMANDS_BY_ADDRESS else reason
+            if any(a == address or a.startswith(branch) for a in READINGS_BY_ADDRESS):
+                raise AeoliaError(f"address {shown(address)}: is not measured yet")
+            reason = "is a command and holds no value" if address in COMMANDS_BY_ADDRESS else "unknown"
             raise AeoliaError(f"address {shown(address)}: {reason}; `aeolia params` lists all")
         self._send([protocol.build(a, args) for a, args in found.items()], peer)
 

@@ -258,7 +258,7 @@ READINGS: Final[tuple[Reading, ...]] = (
     Reading("/meter/rms", "f", "dBFS", "loudness of each output channel over 0.3 s", per_channel=True),
     Reading("/meter/reduction", "f", "dB", "how much the limiter takes away"),
     Reading("/meter/lead", "f", "ms", "sound that is ready ahead of the sound card"),
-    Reading("/meter/empty", "i", "", "blocks for which no sound was ready, since the start"),
+    Reading("/meter/empty", "i", "", "blocks for which no sound was ready, since there was any"),
     *(
         Reading(f"/latency/{latency}", "ff", "ms", f"measured from message to sound, {latency} class: median, 99 %")
         for latency in Latency

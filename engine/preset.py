@@ -90,7 +90,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise AeoliaError(f"preset {path}: too large; must have at most {MAX_BYTES} bytes")
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # some editors put a byte order mark in front
     except OSError as error:
         raise AeoliaError(f"preset {path}: {error.strerror}; must be a file that can be read") from None
     except ValueError:  # also a path with NUL
@@ -104,8 +104,10 @@ def parse_preset(text: str, where: str = "preset") -> Preset:
     """
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AeoliaError(f"preset {where}: {error or 'nested too deep'}; must be TOML") from None
+    except RecursionError:
+        raise AeoliaError(f"preset {where}: nested too deep; must be TOML") from None
+    except ValueError as error:
+        raise AeoliaError(f"preset {where}: {error}; must be TOML") from None
     reader = _Reader(text, where)
     version = document.pop("version", None)
     if version != VERSION or isinstance(version, bool):

@@ -44,6 +44,7 @@ SWITCH_INTERVAL_S: Final = 0.0002
 the cost is about a percent of throughput."""
 
 _KEEP_S: Final = 0.05
+_LOOK_S: Final = 0.005
 _FADE_STEP_S: Final = 0.01
 _MOST_FADE_STEPS: Final = 100
 _MOST_SENT: Final = 1024
@@ -115,6 +116,7 @@ class Session:
         self._words: dict[int, tuple[int, int]] = {}
         self._faults = 0
         self._stopping, self._sounding = threading.Event(), threading.Event()
+        self._inaudible = 0  # empty reads before there was any sound: nothing was missing in them
         self._stream = Stream(nets_of(bundle, seed), values, seed)
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
@@ -143,15 +145,15 @@ class Session:
         for thread in self._threads:
             thread.start()
 
-    def wait_sounding(self, timeout_s: float) -> bool:
-        """Waits until there is sound that isn't silence and the device has begun to take it; False where it takes
-        longer.
+    def wait_sounding(self, timeout_s: float, given_up: threading.Event | None = None) -> bool:
+        """Waits until there is sound that isn't silence, unless that is what is asked for, and the device has begun to
+        take it; False where it takes longer, and when `given_up` is set.
         """
-        give_up_s = time.monotonic() + timeout_s
-        sounding = self._sounding.wait(timeout_s)
-        while sounding and self.state.snapshot().position == 0:
-            sounding = not self._stopping.wait(0.005) and time.monotonic() < give_up_s
-        return sounding
+        give_up_s, given_up = time.monotonic() + timeout_s, given_up or self._stopping
+        while not (self._sounding.is_set() and self.state.snapshot().position):
+            if given_up.wait(_LOOK_S) or time.monotonic() > give_up_s:
+                return False
+        return True
 
     def stop(self, fade_s: float = 0.5) -> None:
         """Fades out, ends all threads, closes the device, finishes recording and journal; each of these whatever became
@@ -281,10 +283,12 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """The engine at this moment."""
+        meters = self.state.snapshot()
         journal = self._journal.problem if self._journal is not None else None
         problems = self._device.problem, self._record_problem, journal
         return Snapshot(
-            meters=self.state.snapshot(),
+            meters=meters,
+            gaps=meters.empty_reads - self._inaudible if self._sounding.is_set() else 0,
             onsets=self._onsets.summary(),
             load=self._work.value,
             late=self._stream.late,
@@ -359,10 +363,12 @@ class Session:
             if event.address == f"/prompt/{VOICES[request.voice]}/text"
         }
         sound = self._stream.hop()
-        if meters.position:
+        if self._sounding.is_set():
             self._lead.observe(meters.position, meters.empty_reads, self.state.fill())
         self.state.write(sound)
-        if not self._sounding.is_set() and sound.any():
+        if not self._sounding.is_set() and (sound.any() or self._stream.hushed):
+            self._inaudible = self.state.snapshot().empty_reads
+            self._lead.begin(meters.position, self._inaudible)
             self._sounding.set()
         work_ns = time.thread_time_ns() - worked_ns + self._generator.busy_ns - busy_ns
         self._work.add(max(work_ns, 0) / 1e9, self._hop / self.rate_hz)

@@ -73,6 +73,8 @@ class Snapshot:
     """How often the generator was restarted."""
     faults: int
     """How often making a hop failed and was tried again."""
+    gaps: int
+    """Blocks for which no sound was ready, since there was any."""
     refused: int
     rate_hz: int
     ahead_frames: tuple[int, ...] = field(default=())
@@ -87,7 +89,7 @@ class Snapshot:
             "/meter/rms": tuple(_db(value) for value in self.meters.rms),
             "/meter/reduction": (self.meters.reduction_db,),
             "/meter/lead": (1000.0 * self.meters.fill / self.rate_hz,),
-            "/meter/empty": (self.meters.empty_reads,),
+            "/meter/empty": (self.gaps,),
             "/generator/load": (self.load,),
             "/generator/late": (self.late,),
             "/generator/restarts": (self.restarts,),

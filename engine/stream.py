@@ -106,6 +106,11 @@ class Stream:
         return self._silent
 
     @property
+    def hushed(self) -> bool:
+        """Whether silence is what is asked for: all weights are 0, or a panic."""
+        return self._silent or not self._values.weights().any()
+
+    @property
     def late(self) -> int:
         """How often a voice ran out of generated latents and was extended."""
         return sum(player.late for player in self._players)

@@ -48,7 +48,7 @@ def test_every_package_folder_is_listed() -> None:
 
 def test_wheel_holds_presets_and_bundles(wheel_names: set[str]) -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", "presets", "models/bundles", "models/data/*.toml"],
+        ["git", "ls-files", "presets", "models/bundles", "models/data/*.toml", "models/evaluate/*.toml"],
         cwd=ROOT,
         capture_output=True,
         check=True,

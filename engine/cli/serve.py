@@ -48,10 +48,11 @@ def serve(args: argparse.Namespace, ready: Ready) -> int:
     logging.basicConfig(level=logging.INFO if args.debug else logging.WARNING, format="aeolia: %(message)s")
     ended = threading.Event()
     with on_signals(ended.set), contextlib.ExitStack() as closing:
-        session, server = instrument(args, closing)
-        print(ready_line(args, session, server), flush=True)
-        ready(server)
-        ended.wait()
+        session, server = instrument(args, closing, ended)
+        if not ended.is_set():
+            print(ready_line(args, session, server), flush=True)
+            ready(server)
+            ended.wait()
     if left_behind():
         logging.shutdown()
         sys.stdout.flush()
@@ -59,8 +60,12 @@ def serve(args: argparse.Namespace, ready: Ready) -> int:
     return 0
 
 
-def instrument(args: argparse.Namespace, closing: contextlib.ExitStack) -> tuple[Session, OscServer]:
-    """A session that sounds, and its OSC server; both end with `closing`, the sound last and faded out."""
+def instrument(
+    args: argparse.Namespace, closing: contextlib.ExitStack, ended: threading.Event
+) -> tuple[Session, OscServer]:
+    """A session that sounds, or that was `ended` before, and its OSC server; both end with `closing`, the sound last
+    and faded out.
+    """
     preset = load_preset(args.preset) if args.preset else None
     bundle = load_bundle(args.bundle or (preset.bundle if preset else None))
     defaults = {
@@ -89,7 +94,7 @@ def instrument(args: argparse.Namespace, closing: contextlib.ExitStack) -> tuple
             failing.callback(midi.stop)
         session.start()
         server.start()
-        if not session.wait_sounding(SOUNDING_S):
+        if not session.wait_sounding(SOUNDING_S, ended) and not ended.is_set():
             raise AeoliaError(f"sound: none within {SOUNDING_S:g} s; `aeolia doctor` looks for what is wrong")
         failing.pop_all()
     closing.callback(session.stop, FADE_S)

@@ -167,7 +167,7 @@ BAD_EVENTS = {
 def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     path = tmp_path / "j.jsonl"
     path.write_text(f"{header_line(HEADER)}\n{event_line(EVENTS[0])}\n{line}\n{event_line(EVENTS[2])}\n")
-    with pytest.raises(AeoliaError, match=r"line 3: .+") as refused:
+    with pytest.raises(AeoliaError, match=r"line 3(, column [0-9]+)?: .+") as refused:
         read_journal(path)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 500

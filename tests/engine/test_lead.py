@@ -15,6 +15,15 @@ def test_an_empty_read_makes_it_grow_at_once_up_to_a_bound() -> None:
         assert lead.frames == min(DEFAULT_LEAD_FRAMES + k * STEP_FRAMES, MOST_LEAD_FRAMES)
 
 
+def test_what_was_empty_before_it_began_counts_for_nothing() -> None:
+    lead = Lead(RATE, BLOCK)
+    lead.begin(48_000, 14)
+    lead.observe(49_024, 14, 2000)
+    assert lead.frames == DEFAULT_LEAD_FRAMES
+    lead.observe(50_048, 15, 0)
+    assert lead.frames == DEFAULT_LEAD_FRAMES + STEP_FRAMES
+
+
 def test_one_empty_read_counts_once() -> None:
     lead = Lead(RATE, BLOCK)
     for k in range(5):

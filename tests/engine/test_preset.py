@@ -185,6 +185,12 @@ def test_files_that_are_no_presets_are_refused(tmp_path: Path, content: bytes | 
         load_preset(path)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_preset(tmp_path: Path) -> None:
+    path = tmp_path / "notepad.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + b'version = 1\r\nname = "Night"\r\n')
+    assert load_preset(path).name == "Night"
+
+
 def test_a_saved_preset_loads_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     preset = Preset("Night", Values.defaults().set("/level", -3.5), midi=(Route(7, "/level", minimum=-60, maximum=0),))
     save_preset(preset, tmp_path / "night.toml")

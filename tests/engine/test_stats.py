@@ -35,6 +35,7 @@ def test_readings_are_those_of_the_table() -> None:
         late=0,
         restarts=1,
         faults=0,
+        gaps=3,
         refused=2,
         rate_hz=48_000,
         problems=("sound device x was lost", "disk full"),
@@ -45,3 +46,4 @@ def test_readings_are_those_of_the_table() -> None:
     assert readings["/latency/block"] == (1.0, 2.0)
     assert readings["/problem"] == ("sound device x was lost; disk full",)
     assert len(readings["/meter/peak"]) == 2
+    assert readings["/meter/empty"] == (3,)

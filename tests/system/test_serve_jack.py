@@ -84,7 +84,7 @@ sleeper.join()
 print(latest_s)
 """
 """Does nothing but sleep, as eager as the engine's render thread, and says by how much it overslept at most."""
-OVERSLEPT_S = 0.015
+OVERSLEPT_S = 0.025
 """More than that and the machine did not let the engine in either: half of the sound that it keeps ready."""
 
 
