@@ -23,7 +23,7 @@ from models.data.credits import credit_lines
 from models.data.emotions import EMOTIONS
 from models.data.index import Entry
 from models.emotion import directions, explained, pairs
-from models.stages import Work
+from models.work import Work
 
 PARITY = 1e-4
 """The relative error that an fp32 export may have against torch."""

@@ -27,7 +27,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _export(args: argparse.Namespace) -> int:
     """Writes every net as ONNX, checks it against torch, and makes a bundle with a manifest and checksums."""
     from export.bundle import Options, write_bundle
-    from models.stages import Recipe, Work
+    from models.work import Recipe, Work
 
     logging.getLogger().setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -114,7 +114,8 @@ def _run_stages(args: argparse.Namespace, stages: tuple[str, ...]) -> int:
 
     from engine.text import TextEncoder
     from models.sentences import Words
-    from models.stages import Recipe, Work, run
+    from models.stages import run
+    from models.work import Recipe, Work
 
     torch.set_num_threads(args.threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

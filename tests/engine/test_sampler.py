@@ -12,7 +12,7 @@ from engine.sampler import Float, noise, sample
 from engine.text import TextCondition
 from models import distill
 from models.diffusion import Conditions
-from models.stages import Recipe, Work
+from models.work import Recipe, Work
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from engine.bundle import EXTRA_ROLES, ROLES, SHIPPED, Bundle, load_bundle, sha2
 from engine.errors import AeoliaError
 from export.bundle import Options, refuse_foreign, sourced, write_bundle
 from models.data.index import Entry, Origin
-from models.stages import Recipe, Work
+from models.work import Recipe, Work
 
 
 def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle) -> None:

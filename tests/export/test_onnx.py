@@ -14,7 +14,7 @@ from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
 from export.onnx import export, halve, quantize, relative_error, run
 from models.codec import Decoder
 from models.sentences import SentenceEncoder
-from models.stages import Recipe, Work
+from models.work import Recipe, Work
 
 SMALLER = {"student": HALF, "decoder": BLOCK_INT8, "encoder": HALF, "emotion": HALF}
 

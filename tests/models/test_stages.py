@@ -12,9 +12,11 @@ from engine.bundle import Bundle
 from engine.errors import AeoliaError
 from engine.text import TextEncoder
 from models import checkpoint
+from models.chunks import Chunks, draw
 from models.corpus import open_corpus
 from models.denoiser import NO_EMOTION, Conditions
-from models.stages import Chunks, Recipe, Work, draw, run
+from models.stages import run
+from models.work import Recipe, Work
 
 ALL = ("codec", "clasp", "teacher", "student")
 
