@@ -166,7 +166,7 @@ def worst_error(net: nn.Module, shown: Exported, path: Path, trials: int = 8) ->
 def manifest(work: Work, options: Options, files: dict[str, File], parity: dict[str, Any]) -> Manifest:
     """The manifest of a bundle made from `work`."""
     denoiser = work.recipe.denoiser
-    stages = ("codec", "clasp", "teacher", "student")
+    stages = ("encoder", "decoder", "clasp", "teacher", "student")
     trained = {stage: checkpoint.load(work.path(stage))[1] for stage in stages}
     return Manifest(
         format=FORMAT,

@@ -14,7 +14,7 @@ from engine.bundle import DEFAULT, SHIPPED
 from engine.errors import AeoliaError
 from models.data.index import SOURCES
 
-STAGES = ("codec", "clasp", "teacher")
+STAGES = ("encoder", "decoder", "clasp", "teacher")
 """What `aeolia train` trains, in order."""
 SOUNDS = 3000
 """Procedural sounds of 6 s in the default data set, 5 hours."""
@@ -100,7 +100,7 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    """Trains codec, CLASP and teacher, one after the other. Run again, it goes on from the last checkpoint."""
+    """Trains encoder, decoder, CLASP and teacher, one after the other. Run again, it goes on from its checkpoint."""
     return _run_stages(args, tuple(s for s in STAGES if not args.stage or s in args.stage))
 
 

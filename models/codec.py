@@ -1,9 +1,8 @@
 """The codec: sound to latents and back.
 
-Encoder: spectral features to C latents a frame (46.875 Hz), of unit variance each. Decoder: causal ConvNeXt (Liu et al.
-2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`. Both are
-trained together, with noise on the latents, so that near latents mean near sounds; a second way back from the latents,
-which only training needs, has to find the encoder's features again.
+Encoder: spectral features to C latents a frame (46.875 Hz), of unit variance each. It is trained as an autoencoder of
+its own features with noise on the latents, so that near latents mean near sounds. Decoder: causal ConvNeXt (Liu et al.
+2022; as a vocoder: Siuzdak 2023, "Vocos") that turns latents into the amplitudes of `engine.synthesis`.
 B batch, C latent channels, F features, W width, T latent frames.
 """
 
@@ -30,7 +29,8 @@ class CodecConfig:
     encoder_layers: int = 3
     decoder_width: int = 256
     decoder_layers: int = 4
-    expansion: int = 4
+    decoder_expansion: int = 4
+    expansion: int = 3
     latent_noise: float = 0.1
 
 
@@ -94,17 +94,22 @@ class Encoder(nn.Module):
         return latents
 
 
-class FeatureLoss(nn.Module):
-    """The features' way back from the latents (B, C, T), and how far it misses them."""
+class FeatureAutoencoder(nn.Module):
+    """The encoder with the features' way back, which only training needs."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        self.noise = config.latent_noise
+        self.encoder = Encoder(config)
         self.back = FeatureStack(config.latent_channels, FEATURES, config)
 
-    def forward(self, latents: Tensor, features: Tensor, encoder: Encoder) -> Tensor:
-        """Weighted mean of L1 + L2/2 of the standardised features (B, F, T), the pitch bands' steadied."""
+    def loss(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        """Weighted mean of L1 + L2/2 of the standardised features, the pitch bands' steadied, after latent noise."""
+        latents = self.encoder(features)
+        noise = torch.randn(latents.shape, generator=generator)
         pitch, others = features[:, :PITCH_BANDS], features[:, PITCH_BANDS:]
-        error = self.back(latents) - encoder.standardise(torch.cat([steadied(pitch), others], 1))
+        wanted = self.encoder.standardise(torch.cat([steadied(pitch), others], 1))
+        error = self.back(latents + self.noise * noise) - wanted
         each = (error.abs() + error.square() / 2).mean((0, 2))
         weight = torch.where(torch.arange(FEATURES) < PITCH_BANDS, PITCH_WEIGHT, 1.0)
         weighted: Tensor = (weight * each).sum() / weight.sum()
@@ -125,7 +130,7 @@ class Decoder(nn.Module):
         self.config = config
         width, self.oscillators = config.decoder_width, len(oscillator_hz())
         self.enter = nn.Conv1d(config.latent_channels, width, 3)
-        self.blocks = nn.ModuleList(ConvNeXt(width, config.expansion, 0) for _ in range(config.decoder_layers))
+        self.blocks = nn.ModuleList(ConvNeXt(width, config.decoder_expansion, 0) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(width)
         self.tone = nn.Linear(width, 2 * self.oscillators)
         self.noise = nn.Linear(width, NOISE_FRAMES * 3 * NOISE_BANDS)
@@ -157,12 +162,3 @@ class Decoder(nn.Module):
         gain = noise[..., :2, :].clamp(-14.0, 2.0).exp()
         coherence = torch.sigmoid(noise[..., 2, :])
         return tone, gain, coherence, entered[..., -2:], torch.stack(kept, 1)
-
-
-class Codec(nn.Module):
-    """Everything of the codec that is trained."""
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        self.encoder, self.decoder = Encoder(config), Decoder(config)
-        self.features = FeatureLoss(config)

@@ -8,7 +8,7 @@ the grain of x. d is an L1 distance of magnitudes and of their logarithms at sev
 import torch
 from torch import Tensor, nn
 
-WINDOWS = (256, 512, 1024, 2048, 4096, 8192)
+WINDOWS = (256, 512, 1024, 2048, 4096)
 LOG_FLOOR = 1e-3
 
 

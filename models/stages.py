@@ -1,4 +1,4 @@
-"""The four trainings, one after the other: codec, clasp, teacher, student. Each reads what the one before left.
+"""The five trainings, one after the other: encoder, decoder, clasp, teacher, student. Each reads what those before left.
 
 A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
 B batch, C latent channels, T latent frames, N samples.
@@ -16,7 +16,7 @@ from engine.text import TextEncoder
 from models.analysis import Analysis, analysis_loss
 from models.chunks import Chunks, Picker, draw
 from models.clasp import Clasp
-from models.codec import KERNEL, Codec
+from models.codec import Decoder, FeatureAutoencoder
 from models.corpus import Corpus, features_of, open_corpus
 from models.denoiser import Denoiser
 from models.diffusion import teacher_loss
@@ -34,35 +34,49 @@ def cut(corpus: Corpus, sound: int, sample: int, hops: int) -> Tensor:
     return nn.functional.pad(found, (max(-sample, 0), hops * HOP - found.shape[1] - max(-sample, 0)))
 
 
-def train_codec(work: Work) -> None:
-    """Fits the feature statistics; then encoder and decoder together, by the energy distance of two draws of the
-    decoder and by what of the features the latents keep.
-    """
+def train_encoder(work: Work) -> None:
+    """Fits the feature statistics, then the feature autoencoder."""
     recipe, corpus = work.recipe, open_corpus(work.data)
-    features, net = features_of(corpus), Codec(recipe.codec)
-    synthesis, distance, analysis = Synthesis(), SpectralDistance(), Analysis()
-    lead, frames, noise = recipe.codec_context, recipe.codec_frames, recipe.codec.latent_noise
-    heard = slice(lead - 1, lead + frames)  # one frame more: the first hop has no tail before it
-    beyond = (KERNEL // 2) * recipe.codec.encoder_layers + 1  # how far the encoder looks ahead
+    features = features_of(corpus)
+    net = FeatureAutoencoder(recipe.codec)
 
-    def crops(count: int, generator: torch.Generator) -> tuple[list[int], list[int], Tensor]:
-        size = lead + frames + beyond
+    def batch(count: int, generator: torch.Generator) -> Tensor:
         rows = draw(len(corpus.entries), count, generator).tolist()
-        starts = draw(corpus.frames - size + 1, count, generator).tolist()
-        found = [features[r, :, s : s + size] for r, s in zip(rows, starts, strict=True)]
-        return rows, starts, torch.from_numpy(np.stack(found).astype(np.float32))
+        starts = draw(corpus.frames - recipe.encoder_frames + 1, count, generator).tolist()
+        crops = [features[r, :, s : s + recipe.encoder_frames] for r, s in zip(rows, starts, strict=True)]
+        return torch.from_numpy(np.stack(crops).astype(np.float32))
+
+    with torch.no_grad():
+        seen = batch(16 * recipe.encoder_batch, torch.Generator().manual_seed(recipe.encoder_schedule.seed))
+        net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
+        net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
+    train(
+        net,
+        lambda generator, step: net.loss(batch(recipe.encoder_batch, generator), generator),
+        recipe.encoder_schedule,
+        work.path("encoder"),
+        {"codec": asdict(recipe.codec)},
+    )
+
+
+def train_decoder(work: Work) -> None:
+    """The decoder alone, on latents of the trained encoder, by the energy distance of two draws."""
+    recipe, corpus = work.recipe, open_corpus(work.data)
+    latents, net = work.latents(corpus), Decoder(recipe.codec)
+    synthesis, distance, analysis = Synthesis(), SpectralDistance(), Analysis()
+    lead, frames, noise = recipe.decoder_context, recipe.decoder_frames, recipe.codec.latent_noise
 
     def loss(generator: torch.Generator, step: int) -> Tensor:
-        rows, starts, seen = crops(recipe.codec_batch, generator)
-        latents = net.encoder(seen)
-        given = latents + noise * torch.randn(latents.shape, generator=generator)
-        kept: Tensor = net.features(given, seen, net.encoder)
-        said = net.decoder(given[..., : lead + frames], *net.decoder.state(len(rows)))[:3]
-        tone, gain, coherence = (a[:, heard] for a in said)
+        rows = draw(len(latents), recipe.decoder_batch, generator).tolist()
+        starts = draw(latents.shape[2] - lead - frames + 1, recipe.decoder_batch, generator).tolist()
+        given = torch.stack([latents[r, :, s : s + lead + frames] for r, s in zip(rows, starts, strict=True)])
+        given = given + noise * torch.randn(given.shape, generator=generator)
+        heard = slice(lead - 1, None)  # one frame more: the first hop has no tail before it
+        tone, gain, coherence = (a[:, heard] for a in net(given, *net.state(len(rows)))[:3])
         first = [(s + lead) * HOP - DELAY_SAMPLES for s in starts]
         around = torch.stack([cut(corpus, r, n - 3 * HOP, frames + 5) for r, n in zip(rows, first, strict=True)])
-        if step < recipe.codec_analysis:
-            return kept + analysis_loss(tone, gain, analysis(around))
+        if step < recipe.decoder_analysis:
+            return analysis_loss(tone, gain, analysis(around))
         target = around[..., 3 * HOP : -2 * HOP]
         draws = [
             synthesis(tone, gain, coherence, synthesis.draw(len(rows), frames + 1, generator))[..., HOP:]
@@ -72,14 +86,10 @@ def train_codec(work: Work) -> None:
         if step // 2 % 2:  # middle and side instead of left and right: width matters as much
             sides = [torch.stack([s.mean(1), (s[:, 0] - s[:, 1]) / 2], 1) for s in sides]
         x, y, z = (s.flatten(0, 1) for s in sides)
-        return kept + distance.energy(x, y, z, windows=WINDOWS[step % 2 :: 2])
+        return distance.energy(x, y, z, windows=WINDOWS[step % 2 :: 2])
 
-    with torch.no_grad():
-        seen = crops(32 * recipe.codec_batch, torch.Generator().manual_seed(recipe.codec_schedule.seed))[2]
-        net.encoder.mean.copy_(seen.mean((0, 2))[:, None])
-        net.encoder.deviation.copy_(seen.std((0, 2))[:, None] + 0.1)
-    meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance + features"}
-    train(net, loss, recipe.codec_schedule, work.path("codec"), meta)
+    meta = {"codec": asdict(recipe.codec), "loss": "generalised spectral energy distance"}
+    train(net, loss, recipe.decoder_schedule, work.path("decoder"), meta)
 
 
 def train_clasp(work: Work, words: TextEncoder) -> None:
@@ -130,10 +140,12 @@ def train_student(work: Work, words: TextEncoder) -> None:
 
 def run(work: Work, stage: str, words: TextEncoder) -> None:
     """Runs one stage to its end, going on from its checkpoint where there is one."""
-    torch.manual_seed(work.recipe.codec_schedule.seed)
+    torch.manual_seed(work.recipe.encoder_schedule.seed)
     match stage:
-        case "codec":
-            train_codec(work)
+        case "encoder":
+            train_encoder(work)
+        case "decoder":
+            train_decoder(work)
         case "clasp":
             train_clasp(work, words)
         case "teacher":
@@ -141,4 +153,4 @@ def run(work: Work, stage: str, words: TextEncoder) -> None:
         case "student":
             train_student(work, words)
         case _:
-            raise ValueError(f"stage {stage!r}: must be one of codec, clasp, teacher, student")
+            raise ValueError(f"stage {stage!r}: must be one of encoder, decoder, clasp, teacher, student")

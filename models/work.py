@@ -27,14 +27,17 @@ class Recipe:
     codec: CodecConfig = CodecConfig()
     clasp: ClaspConfig = ClaspConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
-    codec_schedule: Schedule = Schedule(steps=8000, rate=1.5e-3)
+    encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
+    decoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
     clasp_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
     teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
     student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
-    codec_batch: int = 8
-    codec_frames: int = 28
-    codec_context: int = 26
-    codec_analysis: int = 1000
+    encoder_batch: int = 16
+    encoder_frames: int = 64
+    decoder_batch: int = 8
+    decoder_frames: int = 28
+    decoder_context: int = 26
+    decoder_analysis: int = 1000
     """Steps of the decoder towards the analysis of the sound, before those by the energy distance."""
 
     clasp_batch: int = 64
@@ -50,10 +53,11 @@ class Recipe:
         """Seconds instead of hours, for tests: every stage is real, nothing sounds good."""
         few = Schedule(steps=8, warmup=2, save_every=4)
         return cls(
-            CodecConfig(8, 32, 1, 32, 2, 2),
+            CodecConfig(8, 32, 1, 32, 2, 2, 2),
             ClaspConfig(8, 384, 16, 1, 2),
             DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, few, codec_batch=2, codec_frames=9, codec_context=4, codec_analysis=4,
+            few, few, few, few, few, decoder_analysis=4,
+            encoder_batch=2, encoder_frames=16, decoder_batch=2, decoder_frames=6, decoder_context=4,
             clasp_batch=4, clasp_frames=(4, 12),
             teacher_batch=4, student_batch=4, student_grid=8,
         )  # fmt: skip
@@ -90,13 +94,13 @@ class Work:
     def encoder(self) -> Encoder:
         """The trained encoder."""
         net = Encoder(self.recipe.codec)
-        self.averaged("codec", net, "encoder")
+        self.averaged("encoder", net, "encoder")
         return net
 
     def decoder(self) -> Decoder:
         """The trained decoder."""
         net = Decoder(self.recipe.codec)
-        self.averaged("codec", net, "decoder")
+        self.averaged("decoder", net)
         return net
 
     def sound_encoder(self) -> SoundEncoder:

@@ -19,7 +19,7 @@ def tiny_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = Work(tmp_path_factory.mktemp("work"), Recipe.tiny())
     build(DataConfig.tiny(work.data), progress=False)
     words = TextEncoder(Words(SHIPPED / DEFAULT))
-    for stage in ("codec", "clasp", "teacher", "student"):
+    for stage in ("encoder", "decoder", "clasp", "teacher", "student"):
         run(work, stage, words)
     return work.folder
 

@@ -46,11 +46,11 @@ def test_the_bundle_plays(made: Path) -> None:
 def test_commands_run_again_go_on_from_where_they_were(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = ["--work", str(made / "work"), "--tiny"]
     assert main(["data", *work]) == 0
-    assert main(["train", "codec", *work, "--threads", "1", "--words", str(made / "bundle")]) == 0
+    assert main(["train", "decoder", *work, "--threads", "1", "--words", str(made / "bundle")]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "procedural: 12 sounds, 0 held out, 0.01 h",
         f"data: {made / 'work' / 'data'}",
-        f"codec: {made / 'work' / 'codec.safetensors'}",
+        f"decoder: {made / 'work' / 'decoder.safetensors'}",
     ]
 
 
@@ -66,7 +66,7 @@ def test_commands_run_again_go_on_from_where_they_were(made: Path, capsys: pytes
         "train vocoder",
         "train student",
         "train --threads 0",
-        "distill codec",
+        "distill encoder",
         "export",
         "export --colour red -o x",
     ],

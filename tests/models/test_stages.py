@@ -1,4 +1,4 @@
-"""The four trainings, each for real, for seconds."""
+"""The five trainings, each for real, for seconds."""
 
 import shutil
 from dataclasses import replace
@@ -18,7 +18,7 @@ from models.denoiser import NO_EMOTION, Conditions
 from models.stages import run
 from models.work import Recipe, Work
 
-ALL = ("codec", "clasp", "teacher", "student")
+ALL = ("encoder", "decoder", "clasp", "teacher", "student")
 
 
 class PowerError(Exception):
@@ -148,7 +148,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(work: Work) -> None:
 
 
 def test_an_unknown_stage_is_refused(work: Work, words: TextEncoder) -> None:
-    with pytest.raises(ValueError, match="must be one of codec, clasp, teacher, student"):
+    with pytest.raises(ValueError, match="must be one of encoder, decoder, clasp, teacher, student"):
         run(work, "vocoder", words)
 
 
