@@ -1,4 +1,4 @@
-"""The five trainings, one after the other: encoder, decoder, clasp, teacher, student. Each reads what those before left.
+"""The trainings, one after the other: encoder, decoder, clasp, teacher, student. Each reads what those before left.
 
 A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
 B batch, C latent channels, T latent frames, N samples.
