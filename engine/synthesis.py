@@ -6,7 +6,7 @@ loud each noise band is, on the left and on the right; this module turns that in
 functions of (seed, absolute frame) alone, so sound made hop by hop equals sound made in one go, a held tone is exactly
 steady, and a replay is exact.
 
-T latent frames, K oscillators, P noise frames in a latent frame, G noise bands, N = T * HOP samples.
+K oscillators, P noise frames in a latent frame, G noise bands.
 """
 
 from dataclasses import dataclass
@@ -72,19 +72,6 @@ def band_matrix() -> Float:
     triangles: Float = np.maximum(0.0, 1 - np.abs(warp - centre[:, None]) / (centre[1] - centre[0])).astype(np.float32)
     triangles[:, 0] = 0.0
     return triangles
-
-
-@dataclass(frozen=True)
-class Amplitudes:
-    """What the decoder says of T latent frames. All linear, all >= 0; `coherence` in 0..1.
-
-    tone (T, 2, K); noise (T, P, 2, G): gain of unit-variance white noise; coherence (T, P, G): how much of the noise
-    power left and right share.
-    """
-
-    tone: Float
-    noise: Float
-    coherence: Float
 
 
 @njit(cache=True, nogil=True)
@@ -208,14 +195,10 @@ class Synthesizer:
         draw_white(self._key, np.uint64(frame & (2**64 - 1)), white)
         return white
 
-    def __call__(self, amplitudes: Amplitudes) -> Float:
-        """Sound (2, T * HOP) of the next T frames."""
-        frames = zip(amplitudes.tone, amplitudes.noise, amplitudes.coherence, strict=True)
-        hops = [self.hop(*frame) for frame in frames]
-        return np.concatenate(hops, axis=1)
-
     def hop(self, tone: Float, noise: Float, coherence: Float) -> Float:
-        """Sound (2, HOP) of the next frame: tone (2, K), noise (P, 2, G), coherence (P, G)."""
+        """Sound (2, HOP) of the next frame. All amplitudes are linear and >= 0: tone (2, K); noise (P, 2, G), gains of
+        unit-variance white noise; coherence (P, G), 0..1: how much of the noise power left and right share.
+        """
         sound = self._tones(tone)
         self._add_noise(sound, noise, coherence)
         self.position += 1

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from engine.bundle import DEFAULT, SHIPPED
+from engine.cli.options import some_of
 from engine.errors import AeoliaError
 from models.data.index import SOURCES
 
@@ -24,7 +25,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Adds the three commands."""
     data = subparsers.add_parser("data", help="make the training sounds", description=_data.__doc__)
     what = f"some of {','.join(SOURCES)} (default: all; the last two fetch 3.4 GB from Debian once)"
-    data.add_argument("--sources", type=sources, default=SOURCES, help=what)
+    data.add_argument("--sources", type=some_of(SOURCES), default=SOURCES, help=what)
     data.add_argument("--count", type=positive, default=SOUNDS, help=f"procedural sounds (default {SOUNDS})")
     data.add_argument("--seconds", type=seconds, default=6.0, help="length of each, 2 to 600 (default 6)")
     data.add_argument("--seed", type=int, default=1, help="same seed, same sounds (default 1)")
@@ -56,14 +57,6 @@ def stage(text: str) -> str:
     if text not in STAGES:
         raise argparse.ArgumentTypeError(f"{text!r}: must be one of {', '.join(STAGES)}")
     return text
-
-
-def sources(text: str) -> tuple[str, ...]:
-    """Names out of SOURCES, with commas between, as an argument."""
-    names = text.split(",")
-    if wrong := [name for name in names if name not in SOURCES]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r}: must be some of {','.join(SOURCES)}")
-    return tuple(name for name in SOURCES if name in names)
 
 
 def seconds(text: str) -> float:

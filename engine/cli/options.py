@@ -65,6 +65,18 @@ def within(low: float, high: float, unit: str = "") -> Callable[[str], float]:
     return parse
 
 
+def some_of(names: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """A type for argparse: some of these names, with commas between; in their own order."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        asked = text.split(",")
+        if wrong := [name for name in asked if name not in names]:
+            raise argparse.ArgumentTypeError(f"{wrong[0]!r}: must be some of {','.join(names)}")
+        return tuple(name for name in names if name in asked)
+
+    return parse
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """A type for argparse: a whole number in low..high."""
 

@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-from engine.cli.options import add_bundle
+from engine.cli.options import add_bundle, some_of
 from engine.cli.sounds import writable
 from engine.errors import AeoliaError
 
@@ -36,21 +36,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--work", metavar="WORK", type=Path, required=True, help="work folder with the data")
     parser.add_argument("--judge", metavar="FOLDER", type=Path, help="an outside tagging net: one *.onnx, one *.csv")
     which = f"some of {', '.join(NAMES)}, with commas between (default: all)"
-    parser.add_argument("--only", metavar="MEASURE,...", type=measures, default=NAMES, help=which)
+    parser.add_argument("--only", metavar="MEASURE,...", type=some_of(NAMES), default=NAMES, help=which)
     parser.add_argument("--quick", action="store_true", help="a small subset of each, for trying out")
     parser.add_argument("--bench", metavar="FILE", type=Path, help="costs, as `aeolia bench --json FILE` wrote them")
     parser.add_argument("-o", "--output", metavar="FILE", type=markdown_file, default=Path("docs/quality.md"),
                         help="the report, replaced if there (docs/quality.md)")  # fmt: skip
     add_bundle(parser)
     parser.set_defaults(run=_evaluate)
-
-
-def measures(text: str) -> tuple[str, ...]:
-    """Names out of NAMES, with commas between, as an argument."""
-    names = text.split(",")
-    if wrong := [name for name in names if name not in NAMES]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r}: must be some of {','.join(NAMES)}")
-    return tuple(name for name in NAMES if name in names)
 
 
 def markdown_file(text: str) -> Path:

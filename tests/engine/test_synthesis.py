@@ -1,5 +1,6 @@
 """Spectral modelling synthesis: steady tones, white noise, and the same sound in hops, in one go and in torch."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import synthesis
 from engine.synthesis import (
     DELAY_SAMPLES,
     HOP,
@@ -15,8 +17,6 @@ from engine.synthesis import (
     NOISE_FRAMES,
     NOISE_WINDOW,
     SAMPLE_RATE_HZ,
-    Amplitudes,
-    Synthesizer,
     band_matrix,
     oscillator_hz,
 )
@@ -24,6 +24,23 @@ from models.synthesis import Synthesis
 
 HZ = oscillator_hz().astype(np.float64)
 K = len(HZ)
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """Of T frames: tone (T, 2, K), noise (T, P, 2, G), coherence (T, P, G)."""
+
+    tone: synthesis.Float
+    noise: synthesis.Float
+    coherence: synthesis.Float
+
+
+class Synthesizer(synthesis.Synthesizer):
+    """Plays many frames in one go: (2, T * HOP)."""
+
+    def __call__(self, said: Amplitudes) -> synthesis.Float:
+        frames = zip(said.tone, said.noise, said.coherence, strict=True)
+        return np.concatenate([self.hop(*frame) for frame in frames], axis=1)
 
 
 def amplitudes(frames: int, seed: int = 0) -> Amplitudes:

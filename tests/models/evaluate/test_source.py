@@ -26,7 +26,7 @@ def test_summaries_are_worked_out_once(context: Context, monkeypatch: pytest.Mon
 def test_rows_of_different_work_are_kept_apart(context: Context) -> None:
     entries = context.source.entries[:2]
     ones, twos = (
-        context.source.each(what, entries, lambda _, v=value: np.full(3, v, np.float32))  # type: ignore[misc]
+        context.source.each(what, entries, lambda _, v=value: np.full(3, v, np.float32))  # type: ignore[misc] # a default of a lambda has no type
         for what, value in (("ones", 1.0), ("twos", 2.0))
     )
     assert (ones == 1).all()
