@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from engine.bundle import CONDITION_TOKENS
 from engine.errors import AeoliaError
+from engine.example import Example
 
 MAX_TOKENS = 128
 """Words beyond this many tokens are not read."""
@@ -70,6 +71,12 @@ class TextEncoder:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._known: OrderedDict[str, TextCondition] = OrderedDict()
         self._lock = Lock()
+
+    def condition(self, prompt: str | Example) -> TextCondition:
+        """What words say, or what was heard in an example, which has no tokens."""
+        if isinstance(prompt, str):
+            return self.encode(prompt)
+        return TextCondition.of(prompt.embedding, np.zeros((0, len(prompt.embedding)), np.float32))
 
     def encode(self, text: str) -> TextCondition:
         """What a text says; an empty one has no tokens, and an embedding all the same."""

@@ -29,7 +29,7 @@ class Recipe:
     denoiser: DenoiserConfig = DenoiserConfig()
     encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
     decoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
-    clasp_schedule: Schedule = Schedule(steps=4000, rate=1e-3)
+    clasp_schedule: Schedule = Schedule(steps=2500, rate=1e-3)
     teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
     student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
     encoder_batch: int = 16
