@@ -6,7 +6,7 @@ B batch, C latent channels, T latent frames, M sounds.
 from dataclasses import asdict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.text import TextEncoder
 from models.corpus import Captions, open_corpus
@@ -16,14 +16,23 @@ from models.work import Work
 AT_REST = 0.5
 """How often a sound whose emotions nobody knows is shown with dials at rest: that is how its words will be played."""
 
-
 SENTENCE_ALONE, SOUND_ALONE = 0.2, 0.1
 """How often the tokens are not heard, and how often it is the sound's own embedding that is heard alone: by example."""
+
+UNCLEAR_SENTENCE, UNCLEAR_TOKENS = 1.6, 0.8
+"""The most noise that is added to what words say, over its own size: the same sound is meant by words that lie around
+those of the captions (conditioning augmentation, Ho et al. 2021, "Cascaded diffusion models", section 4)."""
 
 
 def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
     """Whole numbers (count,) in 0..high - 1."""
     return torch.randint(high, (count,), generator=generator)
+
+
+def noisy(x: Tensor, amount: Tensor, generator: torch.Generator) -> Tensor:
+    """x (..., E) with white noise of `amount` times its root mean square over E; zeros stay zeros."""
+    size = x.square().mean(-1, keepdim=True).sqrt()
+    return x + amount * size * torch.randn(x.shape, generator=generator)
 
 
 class Picker:
@@ -66,6 +75,9 @@ class Chunks:
         alone = torch.rand(count, 1, generator=generator)
         heard = heard * (alone >= SENTENCE_ALONE)
         sentences = torch.where(alone < SOUND_ALONE, self.sounds[rows], sentences)
+        unclear = torch.rand(count, 1, generator=generator)
+        sentences = nn.functional.normalize(noisy(sentences, UNCLEAR_SENTENCE * unclear, generator), dim=1)
+        tokens = noisy(tokens, UNCLEAR_TOKENS * unclear[:, None], generator)
         emotion, rest = self.emotions[rows], torch.rand(count, generator=generator) < AT_REST
         emotion = emotion.where((emotion != NO_EMOTION) | ~rest[:, None], 0.0)
         return x0, Conditions(x0 * mask, mask, sentences, tokens, heard, emotion)

@@ -1,4 +1,4 @@
-"""Sound files as prompts: what is read is the sound, at any rate and of any number of channels, or refused in a line."""
+"""Sound files as prompts: what is read is the sound, at any rate, of any number of channels, or refused in a line."""
 
 import os
 from dataclasses import replace

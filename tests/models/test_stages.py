@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+import models.chunks
 from engine.bundle import Bundle
 from engine.errors import AeoliaError
 from engine.text import TextEncoder
 from models import checkpoint
-from models.chunks import Chunks, draw
+from models.chunks import Chunks, draw, noisy
 from models.corpus import open_corpus
 from models.denoiser import NO_EMOTION, Conditions
 from models.stages import run
@@ -85,7 +86,11 @@ def test_sounds_on_disk_are_those_of_the_files(work: Work) -> None:
     assert 0 <= corpus.emotions().min() <= corpus.emotions().max() <= 1
 
 
-def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work, words: TextEncoder) -> None:
+def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(
+    work: Work, words: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for noise in ("UNCLEAR_SENTENCE", "UNCLEAR_TOKENS"):
+        monkeypatch.setattr(models.chunks, noise, 0.0)
     chunks = Chunks(work, words)
     x0, given = chunks.batch(200, torch.Generator().manual_seed(0))
     config = work.recipe.denoiser
@@ -106,7 +111,7 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work
         )
         assert torch.equal(given.emotion[row], corpus.emotions()[sound])
         captions = [words.encode(text) for text in corpus.entries[sound].captions]
-        if torch.equal(given.text[row], chunks.sounds[sound]):
+        if torch.allclose(given.text[row], chunks.sounds[sound], atol=1e-5):
             assert not given.tokens_mask[row].any()
             continue
         said = next(c for c in captions if np.allclose(given.text[row], c.sentence, atol=1e-5))
@@ -115,6 +120,23 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work
             np.testing.assert_array_equal(given.tokens_mask[row], said.mask)
     alone = (given.tokens_mask.sum(1) == 0).float().mean()
     assert 0.1 < alone < 0.3
+
+
+def test_words_are_heard_as_clearly_as_they_are_said_or_less(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    assert torch.allclose(given.text.norm(dim=1), torch.ones(400), atol=1e-5)
+    clearest = (given.text @ chunks.captions.captions.sentences.T).amax(1)[given.tokens_mask.any(1)]
+    assert clearest.min() > 0.4
+    assert clearest.max() > 0.99
+    assert 0.6 < clearest.median() < 0.9
+
+
+def test_noise_has_the_size_of_what_it_is_added_to() -> None:
+    x, generator = torch.tensor([[3.0], [0.0]]) * torch.ones(2, 10_000), torch.Generator().manual_seed(0)
+    added = noisy(x, torch.full((2, 1), 0.5), generator) - x
+    assert abs(added[0].std() - 1.5) < 0.05
+    assert not added[1].any()
 
 
 def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
