@@ -74,8 +74,8 @@ def words_vector(text: str) -> Float:
 
 
 def make_latents(request: Request) -> Float:
-    """The vector of the text, or that of an example of C numbers, with a little noise of the seed, moved by the emotions,
-    after the context.
+    """The vector of the text, or that of an example of C numbers, with a little noise of the seed, moved by the
+    emotions, after the context.
     """
     noise = np.random.default_rng(request.seed).standard_normal((C, 64)).astype(np.float32)
     prompt = request.prompt
