@@ -90,8 +90,8 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     corpus = open_corpus(work.data)
-    latents, emotions, couples = work.latents(corpus), corpus.emotions(), pairs(corpus.entries)
-    found = directions(latents, emotions, couples)
+    latents, dials, couples = work.latents(corpus), corpus.dials(), pairs(corpus.entries)
+    found = directions(latents, dials, couples)
     nets: dict[str, Any] = {
         "student": Student(work.denoiser("student")),
         "decoder": StreamingDecoder(work.decoder()),
@@ -101,7 +101,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     }
     free = {"student": {}, "decoder": {}, "encoder": {"features": {2: "frames"}}}
     free["emotion"] = free["sound"] = {"latents": {2: "frames"}}
-    parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
+    parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, dials, couples, found)}
     options = sourced(options, corpus.entries)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         part, old = Path(temporary) / "new", Path(temporary) / "old"

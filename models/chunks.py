@@ -14,7 +14,8 @@ from models.denoiser import NO_EMOTION, Conditions
 from models.work import Work
 
 AT_REST = 0.5
-"""How often a sound whose emotions nobody knows is shown with dials at rest: that is how its words will be played."""
+"""How often dials are shown at rest for a sound whose emotions nobody knows, and a dial whose emotion the words name:
+that is how such words will be played."""
 
 SENTENCE_ALONE, SOUND_ALONE = 0.2, 0.1
 """How often the tokens are not heard, and how often it is the sound's own embedding that is heard alone: by example."""
@@ -56,7 +57,7 @@ class Chunks:
     def __init__(self, work: Work, words: TextEncoder) -> None:
         self.config = work.recipe.denoiser
         corpus = open_corpus(work.data)
-        self.latents, self.emotions = work.latents(corpus), corpus.emotions()
+        self.latents, self.dials = work.latents(corpus), corpus.dials()
         self.captions = Picker(work.captions(corpus, words), len(corpus.entries))
         with torch.no_grad():
             listen = work.sound_encoder()
@@ -71,15 +72,17 @@ class Chunks:
         kind = torch.rand(count, generator=generator)
         length = torch.where(kind < 0.55, most, torch.where(kind < 0.65, draw(most, count, generator), 0))
         mask = (torch.arange(frames) < length[:, None]).float()[:, None]
-        sentences, tokens, heard = self.captions.captions.condition(self.captions.pick(rows, generator))
+        picked = self.captions.pick(rows, generator)
+        sentences, tokens, heard = self.captions.captions.condition(picked)
         alone = torch.rand(count, 1, generator=generator)
         heard = heard * (alone >= SENTENCE_ALONE)
         sentences = torch.where(alone < SOUND_ALONE, self.sounds[rows], sentences)
         unclear = torch.rand(count, 1, generator=generator)
         sentences = nn.functional.normalize(noisy(sentences, UNCLEAR_SENTENCE * unclear, generator), dim=1)
         tokens = noisy(tokens, UNCLEAR_TOKENS * unclear[:, None], generator)
-        emotion, rest = self.emotions[rows], torch.rand(count, generator=generator) < AT_REST
-        emotion = emotion.where((emotion != NO_EMOTION) | ~rest[:, None], 0.0)
+        emotion, rest = self.dials[rows], torch.rand(count, 1, generator=generator) < AT_REST
+        unknown = (emotion == NO_EMOTION).all(1, keepdim=True)
+        emotion = emotion.masked_fill(rest & (unknown | self.captions.captions.moods[picked]), 0.0)
         return x0, Conditions(x0 * mask, mask, sentences, tokens, heard, emotion)
 
     def shape(self) -> dict[str, object]:

@@ -19,6 +19,8 @@ from engine.features import FEATURES, Features
 from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
+from models.data.captions import moods_of
+from models.data.emotions import dials_of, resting_emotions
 from models.data.index import INDEX, Entry, load_index
 from models.denoiser import NO_EMOTION
 
@@ -42,10 +44,19 @@ class Corpus:
         """Whole latent frames in each sound."""
         return int(self.sounds.shape[2] // HOP)
 
-    def emotions(self) -> Tensor:
-        """(M, 4), dials / 10; NO_EMOTION where they are not known."""
-        unknown = (10 * NO_EMOTION,) * 4
-        return torch.tensor([entry.emotions or unknown for entry in self.entries], dtype=torch.float32) / 10
+    def dials(self) -> Tensor:
+        """(M, 4), dials / 10 as a performer would have to set them beside the words, see models.data.emotions.dials_of;
+        NO_EMOTION where they are not known.
+        """
+        return torch.stack([dials(entry) for entry in self.entries])
+
+
+def dials(entry: Entry) -> Tensor:
+    """(4,) of one sound."""
+    if entry.emotions is None:
+        return torch.full((4,), NO_EMOTION)
+    resting = resting_emotions(entry.attributes + entry.layers)
+    return torch.from_numpy(dials_of(np.array(entry.emotions), resting)) / 10
 
 
 def open_corpus(folder: Path) -> Corpus:
@@ -106,6 +117,9 @@ class Captions:
     starts: Tensor
     """(U + 1,): where the tokens of each begin and end."""
 
+    moods: Tensor
+    """(U, 4) bool: which of the four emotions are named."""
+
     of_sound: Tensor
     """(S, 2): a sound's row and one of its captions."""
 
@@ -131,5 +145,6 @@ def read_captions(corpus: Corpus, encoder: TextEncoder) -> Captions:
         sentences=torch.from_numpy(np.stack([c.sentence for c in read])),
         tokens=torch.cat(kept),
         starts=lengths.cumsum(0),
+        moods=torch.tensor([moods_of(text) for text in place]),
         of_sound=torch.tensor([(row, place[text]) for row, text in said]),
     )

@@ -20,6 +20,7 @@ from engine.sampler import noise
 from engine.sampler import sample as sample_student
 from engine.text import TextCondition, TextEncoder
 from models import checkpoint
+from models.corpus import dials
 from models.data.index import Entry
 from models.denoiser import Conditions, Denoiser, DenoiserConfig
 from models.diffusion import sample
@@ -133,7 +134,7 @@ def teacher_of(net: Denoiser, manifest: Manifest) -> Make:
 def performed(make: Make, words: TextEncoder, decoder: HopDecoder, manifest: Manifest, entry: Entry) -> Sound:
     """A sound of CHUNKS chunks, each continuing the one before, from an entry's first caption, dials and seed."""
     seed = entry.seed
-    text, emotion = words.encode(entry.captions[0]), np.array(entry.emotions, np.float32)
+    text, emotion = words.encode(entry.captions[0]), 10 * dials(entry).numpy()
     latents = make(None, text, emotion, seed)
     for k in range(1, CHUNKS):
         before = latents[:, -manifest.context_frames :]

@@ -82,14 +82,14 @@ def test_sounds_on_disk_are_those_of_the_files(work: Work) -> None:
     assert torch.equal(
         torch.from_numpy(crop), torch.from_numpy(corpus.sounds[3, :, 5 * 1024 : 7 * 1024] / 32768).float()
     )
-    assert corpus.emotions().shape == (len(corpus.entries), 4)
-    assert 0 <= corpus.emotions().min() <= corpus.emotions().max() <= 1
+    assert corpus.dials().shape == (len(corpus.entries), 4)
+    assert -1 < corpus.dials().min() <= corpus.dials().max() <= 1
 
 
 def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(
     work: Work, words: TextEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for noise in ("UNCLEAR_SENTENCE", "UNCLEAR_TOKENS"):
+    for noise in ("UNCLEAR_SENTENCE", "UNCLEAR_TOKENS", "AT_REST"):
         monkeypatch.setattr(models.chunks, noise, 0.0)
     chunks = Chunks(work, words)
     x0, given = chunks.batch(200, torch.Generator().manual_seed(0))
@@ -109,7 +109,7 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(
             for s, latents in enumerate(chunks.latents)
             if (latents.unfold(1, config.chunk_frames, 1) == x0[row][:, None]).all((0, 2)).any()
         )
-        assert torch.equal(given.emotion[row], corpus.emotions()[sound])
+        assert torch.equal(given.emotion[row], corpus.dials()[sound])
         captions = [words.encode(text) for text in corpus.entries[sound].captions]
         if torch.allclose(given.text[row], chunks.sounds[sound], atol=1e-5):
             assert not given.tokens_mask[row].any()
@@ -180,11 +180,21 @@ def test_draws_cover_their_range() -> None:
 
 def test_sounds_of_unknown_emotion_are_also_heard_with_dials_at_rest(work: Work, words: TextEncoder) -> None:
     chunks = Chunks(work, words)
-    known = chunks.emotions.clone()
-    chunks.emotions[::2] = NO_EMOTION
+    chunks.captions.captions.moods[:] = False
+    chunks.dials[::2] = NO_EMOTION
+    chunks.dials[1::2] = 0.75
     _, given = chunks.batch(400, torch.Generator().manual_seed(0))
     unknown, rest = ((given.emotion == value).all(1).float().mean() for value in (NO_EMOTION, 0.0))
     assert 0.15 < unknown < 0.35
     assert 0.15 < rest < 0.35
-    others = given.emotion[~(given.emotion == NO_EMOTION).all(1) & ~(given.emotion == 0).all(1)]
-    assert all((known[1::2] == emotion).all(1).any() for emotion in others)
+    assert (given.emotion == 0.75).all(1).float().mean() > 0.4
+
+
+def test_a_mood_that_words_name_may_be_left_to_them(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    chunks.dials[:] = 0.75
+    chunks.captions.captions.moods[:] = torch.tensor([True, False, False, True])
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    left = (given.emotion == torch.tensor([0, 0.75, 0.75, 0])).all(1)
+    assert 0.4 < left.float().mean() < 0.6
+    assert (given.emotion[~left] == 0.75).all()
