@@ -58,6 +58,10 @@ class Exported(Protocol):
         ...
 
 
+CREDITS = "CREDITS.md"
+"""Beside the nets: every file that was trained on, with author and licence, as `aeolia data` wrote it."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the bundle is called and says of itself."""
@@ -78,7 +82,7 @@ def sourced(options: Options, entries: Iterable[Entry]) -> Options:
     if not lines:
         return options
     licence = options.licence.replace("CC-BY-4.0", "CC-BY-SA-4.0")
-    return replace(options, licence=licence, credits=(*options.credits, *lines))
+    return replace(options, licence=licence, credits=(*options.credits, *lines, f"Every file: {CREDITS}."))
 
 
 def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
@@ -111,6 +115,8 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
             parity[role] = export_checked(net, part / f"{role}.onnx", free[role], smaller)
         for name in ("text.onnx", "tokenizer.json"):
             shutil.copyfile(words / name, part / name)
+        if (credits := work.data / CREDITS).exists():
+            shutil.copyfile(credits, part / CREDITS)
         names = {role: f"{role}.onnx" for role in ("text", *nets)} | {"tokenizer": "tokenizer.json"}
         files = {role: File(name, sha256(part / name)) for role, name in names.items()}
         write_manifest(part, manifest(work, options, files, parity))
@@ -123,7 +129,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
 
 def refuse_foreign(folder: Path) -> None:
     """AeoliaError where `folder` holds anything that is no part of a bundle: replacing it would lose that."""
-    ours = {"manifest.json", "tokenizer.json", *(f"{role}.onnx" for role in ROLES + EXTRA_ROLES)}
+    ours = {"manifest.json", "tokenizer.json", CREDITS, *(f"{role}.onnx" for role in ROLES + EXTRA_ROLES)}
     foreign = sorted(set(os.listdir(folder)) - ours) if folder.exists() else []
     if foreign:
         raise AeoliaError(f"{folder}: holds {foreign[0]!r}, so it is no bundle; must be a bundle to replace, or new")

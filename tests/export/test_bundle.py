@@ -15,8 +15,9 @@ from models.data.index import Entry, Origin
 from models.work import Recipe, Work
 
 
-def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle) -> None:
+def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle, tiny_work: Path) -> None:
     manifest, recipe = tiny_bundle.manifest, Recipe.tiny()
+    assert (tiny_bundle.folder / "CREDITS.md").read_bytes() == (tiny_work / "data" / "CREDITS.md").read_bytes()
     assert {*EXTRA_ROLES, *ROLES} == set(manifest.files)
     assert manifest.chunk_frames == recipe.denoiser.chunk_frames
     assert manifest.context_frames == recipe.denoiser.context_frames
@@ -31,7 +32,7 @@ def test_a_bundle_that_learned_from_recordings_credits_them_and_shares_alike() -
     mine, theirs = (Origin("rain 1.0", f"{who}.ogg", who, "CC-BY-SA-3.0") for who in ("Me", "Them"))
     options = sourced(Options("x"), [entry, replace(entry, origins=(theirs, mine))])
     assert options.licence.startswith("CC-BY-SA-4.0")
-    assert options.credits[-1] == "Sounds of the Debian package rain 1.0 (CC-BY-SA-3.0) by Me; Them."
+    assert options.credits[-2] == "Sounds of the Debian package rain 1.0 (CC-BY-SA-3.0) by Me; Them."
     assert sourced(Options("x"), [entry]) == Options("x")
 
 
