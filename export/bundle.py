@@ -73,7 +73,7 @@ class Options:
         "Sentence encoder: all-MiniLM-L6-v2, sentence-transformers, Apache-2.0.",
     )
     default_steps: int = 2
-    default_guidance: float = 3.0
+    default_guidance: float = 5.0
 
 
 def sourced(options: Options, entries: Iterable[Entry]) -> Options:
