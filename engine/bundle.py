@@ -25,7 +25,7 @@ FORMAT = 1
 ROLES = ("text", "tokenizer", "student", "decoder", "emotion")
 """The files that every bundle has: four nets and the tokenizer.json of the text encoder."""
 
-EXTRA_ROLES = ("encoder",)
+EXTRA_ROLES = ("encoder", "sound")
 """Files that a bundle may have."""
 
 DEFAULT = "aeolia-textures"
@@ -53,6 +53,9 @@ class Size(Enum):
 Dimension: TypeAlias = int | str | Size
 """A number, the key of the manifest that says it, or a Size."""
 
+CONDITION_TOKENS: Final = 24
+"""Tokens of a text that a net is conditioned on one by one; those after them are heard in the whole sentence alone."""
+
 _CHUNK: Final = (1, "latent_channels", "chunk_frames")
 _LATENTS: Final = (1, "latent_channels", Size.FREE)
 
@@ -64,11 +67,14 @@ INPUTS: Final[Mapping[str, Mapping[str, tuple[Dimension, ...]]]] = {
         "context": _CHUNK,
         "mask": (1, 1, "chunk_frames"),
         "text": (1, 384),
+        "tokens": (1, CONDITION_TOKENS, 384),
+        "tokens_mask": (1, CONDITION_TOKENS),
         "emotion": (1, len(EMOTIONS)),
         "guidance": (1,),
     },
     "decoder": {"latents": (1, "latent_channels"), "before": (1, Size.FIXED), "past": (Size.FIXED,) * 2},
     "encoder": {"features": (1, Size.FIXED, Size.FREE)},
+    "sound": {"latents": _LATENTS},
     "emotion": {"latents": _LATENTS, "delta": (1, len(EMOTIONS))},
 }
 """The inputs of each net, in their order, and their shapes."""

@@ -8,13 +8,14 @@ import itertools
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import AeoliaError
+from engine.example import EXAMPLES, Example
 from engine.params import (
     BY_ADDRESS,
     COMMANDS_BY_ADDRESS,
@@ -128,15 +129,20 @@ def morph_weights(x: float, y: float) -> tuple[float, float, float, float]:
 
 
 _TEXT: Final = tuple(f"/prompt/{v}/text" for v in VOICES)
+_VOICE_OF_TEXT: Final = {address: voice for voice, address in enumerate(_TEXT)}
 _WEIGHT: Final = tuple(f"/prompt/{v}/weight" for v in VOICES)
 _EMOTION: Final = tuple(f"/emotion/{e}" for e in EMOTIONS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values(Mapping[str, Args]):
-    """What every parameter is set to: an immutable mapping from address to arguments, always complete and in range."""
+    """What every parameter is set to: an immutable mapping from address to arguments, always complete and in range.
+
+    A voice may sound like an example instead of words; then the name of the example stands where its words were.
+    """
 
     _args: dict[str, Args]
+    _examples: Mapping[int, Example] = field(default_factory=dict)
 
     @staticmethod
     def defaults() -> "Values":
@@ -154,10 +160,20 @@ class Values(Mapping[str, Args]):
         if address == "/morph":
             x, y = (float(value) for value in checked)
             changed |= {a: (w,) for a, w in zip(_WEIGHT, morph_weights(x, y), strict=True)}
-        return Values(changed)
+        return Values(changed, self._examples_but(_VOICE_OF_TEXT.get(address)))
+
+    def like(self, voice: int, example: Example) -> "Values":
+        """The values after a voice, 0 to 3, was given an example; it lasts until the voice is given words."""
+        named = {**self._args, _TEXT[voice]: (example.name,)}
+        return Values(named, {**self._examples_but(voice), voice: example})
+
+    def _examples_but(self, voice: int | None) -> Mapping[int, Example]:
+        return {k: example for k, example in self._examples.items() if k != voice}
 
     def with_(self, event: Event) -> "Values":
-        """The values after an event; as `set`."""
+        """The values after an event; as `set`, or `like` for an example."""
+        if event.address in EXAMPLES:
+            return self.like(EXAMPLES[event.address], Example.parse(event.args))
         return self.set(event.address, *event.args)
 
     def __getitem__(self, address: str) -> Args:
@@ -175,8 +191,12 @@ class Values(Mapping[str, Args]):
         return float(value)
 
     def texts(self) -> tuple[str, ...]:
-        """The prompts of voices a to d."""
+        """The words of voices a to d, or the names of their examples."""
         return tuple(str(self._args[a][0]) for a in _TEXT)
+
+    def prompts(self) -> tuple[str | Example, ...]:
+        """What voices a to d are to sound like: words or an example."""
+        return tuple(self._examples.get(voice, text) for voice, text in enumerate(self.texts()))
 
     def weights(self) -> NDArray[np.float32]:
         """(4,) float32, 0..1: the weights of voices a to d as stored, not normalised."""

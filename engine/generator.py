@@ -42,7 +42,7 @@ def sampler_of(bundle: Bundle) -> Make:
         return sample(
             student,
             manifest,
-            text=words.encode(request.text),
+            text=words.condition(request.prompt),
             emotion=request.emotion,
             context=request.context,
             seed=request.seed,

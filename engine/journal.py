@@ -1,8 +1,9 @@
 """The journal of a performance: JSON lines, a header and then one event a line, from which it can be rendered again.
 
 Besides what people sent, it says what the machine decided in real time: `/timeline/splice` (voice, number of the
-request) at the hop where new latents were taken in, `/timeline/resume` and `/gate` around a panic, and `/end`, always
-the last line. What is read is hostile until proven otherwise, and refused with the number of the line.
+request) at the hop where new latents were taken in, `/timeline/resume` and `/gate` around a panic, `/prompt/a/example`
+(name, embedding) for what was heard in a file that became a prompt, and `/end`, always the last line. What is read is
+hostile until proven otherwise, and refused with the number of the line.
 """
 
 import json
@@ -15,9 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TextIO
 
-from engine.bundle import Bundle
+from engine.bundle import ROLES, Bundle
 from engine.control import Event, Values, check, check_as, shown
 from engine.errors import AeoliaError
+from engine.example import EXAMPLES, Example
 from engine.params import BY_ADDRESS
 from engine.stream import RESUME
 
@@ -97,7 +99,7 @@ class Journal:
 
 def checksums(bundle: Bundle) -> dict[str, str]:
     """What of a bundle decides how it sounds."""
-    return {role: file.sha256 for role, file in sorted(bundle.manifest.files.items()) if role != "encoder"}
+    return {role: file.sha256 for role, file in sorted(bundle.manifest.files.items()) if role in ROLES}
 
 
 def header_line(header: Header) -> str:
@@ -247,6 +249,8 @@ def _event(raw: dict[str, Any]) -> Event:
     if address in _INTERNAL:
         kinds, low, high = _INTERNAL[address]
         checked = check_as(address, kinds, low, high, args)
+    elif address in EXAMPLES:
+        checked = Example.parse(tuple(args)).args
     elif address in BY_ADDRESS or address == "/panic":
         checked = check(address, args)
     else:

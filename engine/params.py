@@ -220,6 +220,18 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "/record/start", "s", 0, (1,), (_NAME,), None, "record what is heard into a .flac or .wav file at this path"
     ),
+    *(
+        Command(
+            f"/prompt/{v}/audio",
+            "s",
+            0,
+            (1,),
+            (_NAME,),
+            Latency.MODEL,
+            f"let voice {v} sound like the sound file at this path, until it is given words",
+        )
+        for v in VOICES
+    ),
     Command("/record/stop", "", 0, (), (), None, "finish the recording"),
     Command(
         "/subscribe",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.bundle import Manifest
 from engine.control import Values
+from engine.example import Example
 from engine.voice import Float, Timeline, mix
 
 FROM_PLAYHEAD: Final = -1
@@ -42,15 +43,15 @@ Shift: TypeAlias = Callable[[Float, Float], Float]
 @dataclass(frozen=True, eq=False, slots=True)
 class Request:
     """What the generator is to make for a voice: a chunk that begins with `context` (C, 0..context frames; None: no
-    context) and goes on at frame `start`, or `FROM_PLAYHEAD`. `emotion` (4,) is 0..10; `seed` 0..2^64 - 1. Numbers grow
-    with time, over all voices.
+    context) and goes on at frame `start`, or `FROM_PLAYHEAD`; `prompt` is words or an example. `emotion` (4,) is 0..10;
+    `seed` 0..2^64 - 1. Numbers grow with time, over all voices.
     """
 
     id: int
     voice: int
     start: int
     context: Float | None
-    text: str
+    prompt: str | Example
     emotion: Float
     seed: int
     steps: int
@@ -219,7 +220,7 @@ class Player:
             voice=self.voice,
             start=start,
             context=context,
-            text=values.texts()[self.voice],
+            prompt=values.prompts()[self.voice],
             emotion=values.emotions(),
             seed=hashed(values.seed, self.voice, self._take),
             steps=values.steps,

@@ -39,8 +39,8 @@ class Instrument(Protocol):
         """Take an event that `check` let through. Raises AeoliaError where it can't."""
 
     def command(self, address: str, args: Args) -> str:
-        """Do `/record/start` or `/record/stop`; returns when it is done, with what is to be said of it. Raises
-        AeoliaError where it can't.
+        """Do `/record/start`, `/record/stop` or `/prompt/{voice}/audio`; returns when it is done, with what is to be
+        said of it. Raises AeoliaError where it can't.
         """
 
     def sample_at(self, timetag: int) -> int:

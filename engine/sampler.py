@@ -1,6 +1,6 @@
 """Few-step consistency sampling of one chunk of latents: a pure function of its arguments.
 
-C latent channels, T frames of a chunk, E numbers in a text embedding.
+C latent channels, T frames of a chunk.
 """
 
 import math
@@ -10,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from engine.bundle import Manifest
+from engine.text import TextCondition
 
 Float = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ def sample(
     student: onnxruntime.InferenceSession,
     manifest: Manifest,
     *,
-    text: Float,
+    text: TextCondition,
     emotion: Float,
     context: Float | None,
     seed: int,
@@ -33,7 +34,7 @@ def sample(
 ) -> Float:
     """Latents (C, T): multi-step consistency sampling (Song et al. 2023, algorithm 1) on x_t = cos t x0 + sin t z.
 
-    text (E,) of unit length; emotion (4,) 0..10; context (C, 0..context_frames) the latents before or None: the chunk
+    emotion (4,) 0..10; context (C, 0..context_frames) the latents before or None: the chunk
     begins with them; steps >= 1; guidance 0..10. Each step has noise of its own: x0 depends on the noise that it was
     made from, and mixed with that one again it would grow louder step by step.
     """
@@ -45,7 +46,9 @@ def sample(
     conditions = {
         "context": given,
         "mask": mask,
-        "text": text[None].astype(np.float32),
+        "text": text.sentence[None],
+        "tokens": text.tokens[None],
+        "tokens_mask": text.mask[None],
         "emotion": emotion[None].astype(np.float32) / 10,
         "guidance": np.array([guidance], np.float32),
     }

@@ -9,6 +9,7 @@ which knows of no threads.
 
 import gc
 import logging
+import os
 import sys
 import threading
 import time
@@ -25,12 +26,14 @@ from engine.audio import open_output
 from engine.bundle import Bundle, providers
 from engine.callback import SMOOTHING_MS, CallbackState, Slot
 from engine.clock import SampleClock, monotonic_of
-from engine.control import Event, EventQueue, Values, check
+from engine.control import NOW, Event, EventQueue, Values, check
 from engine.device import DeviceKeeper
 from engine.errors import AeoliaError
+from engine.example import EXAMPLES
 from engine.generator import Generator, Make, sampler_of
 from engine.journal import END, FORMAT, GATE, SPLICE, Header, JournalWriter, checksums
 from engine.lead import DEFAULT_LEAD_FRAMES, Lead
+from engine.listening import Listener
 from engine.offline import SLOTS, hop_before, set_all
 from engine.params import BY_ADDRESS, VOICES, Args, Latency
 from engine.priority import RENDER_NICE, prefer_this_thread
@@ -49,6 +52,7 @@ _FADE_STEP_S: Final = 0.01
 _MOST_FADE_STEPS: Final = 100
 _MOST_SENT: Final = 1024
 _ENGINE: Final = "engine"
+_AUDIO: Final = {f"/prompt/{voice}/audio": f"/prompt/{voice}/example" for voice in VOICES}
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +108,8 @@ class Session:
         )
         self._journal: JournalWriter | None = None
         self._recorder = Recorder(self.state, self.rate_hz)
+        self._listening = threading.Lock()  # guards _listener
+        self._listener = Listener(bundle) if {"encoder", "sound"} <= bundle.manifest.files.keys() else None
         self._recording = threading.Lock()  # guards _recorder and _record_problem
         self._record_problem: str | None = None
         self._clock = SampleClock(self.rate_hz)
@@ -253,14 +259,16 @@ class Session:
             self._send(event)
         if event.address not in SLOTS or event.address in RESUMING:
             self._events.post(event)
-        if event.sample < 0 and event.address in BY_ADDRESS:
+        if event.sample < 0 and (event.address in BY_ADDRESS or event.address in EXAMPLES):
             self._values = self._values.with_(event)
 
     def command(self, address: str, args: Args) -> str:
-        """`/record/start` or `/record/stop`; returns when it is done, with what is to be said of it. AeoliaError where
-        it can't.
+        """`/record/start`, `/record/stop` or `/prompt/{voice}/audio`; returns when it is done, with what is to be said
+        of it. AeoliaError where it can't.
         """
         args = check(address, args)
+        if address in _AUDIO:
+            return self._listen(_AUDIO[address], os.path.expanduser(str(args[0])))
         with self._recording:
             if address == "/record/start":
                 path = self._recorder.start(str(args[0]))
@@ -268,7 +276,17 @@ class Session:
                 return str(path)
             if address == "/record/stop":
                 return _told(self._recorder.stop())
-        raise AeoliaError(f"command {address}: must be /record/start or /record/stop")
+        raise AeoliaError(f"command {address}: must be one of /record/start, /record/stop, {', '.join(_AUDIO)}")
+
+    def _listen(self, address: str, path: str) -> str:
+        """Posts what is heard in a file as an example."""
+        with self._listening:
+            if self._listener is None:
+                raise AeoliaError(f"bundle {self._bundle.manifest.name}: can't listen, so a sound can't be its prompt")
+            example = self._listener.listen(path)
+        with self._posting:
+            self._post(Event(NOW, address, example.args, _ENGINE))
+        return example.name
 
     def sample_at(self, timetag: int) -> int:
         """The frame to be changed so that it is heard at an NTP timetag; AeoliaError while no device runs."""

@@ -15,6 +15,7 @@ import numpy as np
 from engine.bundle import Bundle, Manifest
 from engine.control import Event, Values
 from engine.decoder import HopDecoder
+from engine.example import EXAMPLES
 from engine.params import BY_ADDRESS, EMOTIONS, VOICES
 from engine.player import Heard, Player, Request, Shift
 from engine.voice import Float, mix
@@ -26,11 +27,11 @@ SLEW: Final = 0.5
 REST_HOPS: Final = 6
 """How long the emotion dials must rest before what lies ahead is made anew."""
 
-_TEXTS: Final = {f"/prompt/{v}/text": k for k, v in enumerate(VOICES)}
+_PROMPTS: Final = {**{f"/prompt/{v}/text": k for k, v in enumerate(VOICES)}, **EXAMPLES}
 _WEIGHTS: Final = frozenset({"/morph", *(f"/prompt/{v}/weight" for v in VOICES)})
 _DIALS: Final = frozenset(f"/emotion/{e}" for e in EMOTIONS)
 _REFINING: Final = frozenset({"/generator/steps", "/generator/guidance", "/generator/variation"})
-RESUMING: Final = frozenset({*_TEXTS, *_WEIGHTS, "/level", "/freeze", RESUME})
+RESUMING: Final = frozenset({*_PROMPTS, *_WEIGHTS, "/level", "/freeze", RESUME})
 """What makes the sound come back after a panic."""
 
 
@@ -129,12 +130,12 @@ class Stream:
         if address == "/panic":
             self._panic()
             return
-        if address in BY_ADDRESS:
+        if address in BY_ADDRESS or address in EXAMPLES:
             self._values = self._values.with_(event)
         if address in RESUMING:
             self._silent = False
-        if address in _TEXTS:
-            self._players[_TEXTS[address]].renew()
+        if address in _PROMPTS:
+            self._players[_PROMPTS[address]].renew()
         elif address == "/generator/seed":
             for player in self._players:
                 player.renew()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engine.bundle import EXTRA_ROLES, FORMAT, ROLES, Bundle, File, Manifest, load_bundle, sha256, write_manifest
 from engine.errors import AeoliaError
 from engine.synthesis import HOP, SAMPLE_RATE_HZ
-from export.nets import EmotionShift, FeatureEncoder, StreamingDecoder, Student
+from export.nets import EmotionShift, FeatureEncoder, SoundEmbedding, StreamingDecoder, Student
 from export.onnx import block_int8, export, halve, relative_error, run
 from models import checkpoint
 from models.corpus import open_corpus
@@ -23,7 +23,7 @@ from models.data.credits import credit_lines
 from models.data.emotions import EMOTIONS
 from models.data.index import Entry
 from models.emotion import directions, explained, pairs
-from models.stages import Work
+from models.work import Work
 
 PARITY = 1e-4
 """The relative error that an fp32 export may have against torch."""
@@ -58,6 +58,10 @@ class Exported(Protocol):
         ...
 
 
+CREDITS = "CREDITS.md"
+"""Beside the nets: every file that was trained on, with author and licence, as `aeolia data` wrote it."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the bundle is called and says of itself."""
@@ -69,7 +73,7 @@ class Options:
         "Sentence encoder: all-MiniLM-L6-v2, sentence-transformers, Apache-2.0.",
     )
     default_steps: int = 2
-    default_guidance: float = 3.0
+    default_guidance: float = 5.0
 
 
 def sourced(options: Options, entries: Iterable[Entry]) -> Options:
@@ -78,7 +82,7 @@ def sourced(options: Options, entries: Iterable[Entry]) -> Options:
     if not lines:
         return options
     licence = options.licence.replace("CC-BY-4.0", "CC-BY-SA-4.0")
-    return replace(options, licence=licence, credits=(*options.credits, *lines))
+    return replace(options, licence=licence, credits=(*options.credits, *lines, f"Every file: {CREDITS}."))
 
 
 def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bundle:
@@ -90,17 +94,18 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
     refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     corpus = open_corpus(work.data)
-    latents, emotions, couples = work.latents(corpus), corpus.emotions(), pairs(corpus.entries)
-    found = directions(latents, emotions, couples)
+    latents, dials, couples = work.latents(corpus), corpus.dials(), pairs(corpus.entries)
+    found = directions(latents, dials, couples)
     nets: dict[str, Any] = {
         "student": Student(work.denoiser("student")),
         "decoder": StreamingDecoder(work.decoder()),
         "encoder": FeatureEncoder(work.encoder()),
+        "sound": SoundEmbedding(work.sound_encoder()),
         "emotion": EmotionShift(found),
     }
     free = {"student": {}, "decoder": {}, "encoder": {"features": {2: "frames"}}}
-    free["emotion"] = {"latents": {2: "frames"}}
-    parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, emotions, couples, found)}
+    free["emotion"] = free["sound"] = {"latents": {2: "frames"}}
+    parity: dict[str, Any] = {"emotion_variance_explained": explained(latents, dials, couples, found)}
     options = sourced(options, corpus.entries)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         part, old = Path(temporary) / "new", Path(temporary) / "old"
@@ -110,6 +115,8 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
             parity[role] = export_checked(net, part / f"{role}.onnx", free[role], smaller)
         for name in ("text.onnx", "tokenizer.json"):
             shutil.copyfile(words / name, part / name)
+        if (credits := work.data / CREDITS).exists():
+            shutil.copyfile(credits, part / CREDITS)
         names = {role: f"{role}.onnx" for role in ("text", *nets)} | {"tokenizer": "tokenizer.json"}
         files = {role: File(name, sha256(part / name)) for role, name in names.items()}
         write_manifest(part, manifest(work, options, files, parity))
@@ -122,7 +129,7 @@ def write_bundle(work: Work, words: Path, folder: Path, options: Options) -> Bun
 
 def refuse_foreign(folder: Path) -> None:
     """AeoliaError where `folder` holds anything that is no part of a bundle: replacing it would lose that."""
-    ours = {"manifest.json", "tokenizer.json", *(f"{role}.onnx" for role in ROLES + EXTRA_ROLES)}
+    ours = {"manifest.json", "tokenizer.json", CREDITS, *(f"{role}.onnx" for role in ROLES + EXTRA_ROLES)}
     foreign = sorted(set(os.listdir(folder)) - ours) if folder.exists() else []
     if foreign:
         raise AeoliaError(f"{folder}: holds {foreign[0]!r}, so it is no bundle; must be a bundle to replace, or new")
@@ -165,7 +172,7 @@ def worst_error(net: nn.Module, shown: Exported, path: Path, trials: int = 8) ->
 def manifest(work: Work, options: Options, files: dict[str, File], parity: dict[str, Any]) -> Manifest:
     """The manifest of a bundle made from `work`."""
     denoiser = work.recipe.denoiser
-    stages = ("encoder", "decoder", "teacher", "student")
+    stages = ("encoder", "decoder", "clasp", "teacher", "student")
     trained = {stage: checkpoint.load(work.path(stage))[1] for stage in stages}
     return Manifest(
         format=FORMAT,

@@ -27,7 +27,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _export(args: argparse.Namespace) -> int:
     """Writes every net as ONNX, checks it against torch, and makes a bundle with a manifest and checksums."""
     from export.bundle import Options, write_bundle
-    from models.stages import Recipe, Work
+    from models.work import Recipe, Work
 
     logging.getLogger().setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -57,6 +57,6 @@ def export_text(folder: Path) -> None:
     ids = torch.tensor([[101, 2784, 13589, 102]])
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     dynamic = {name: {1: "tokens"} for name in inputs}
-    export(net, inputs, ["sentence_embedding"], folder / "text.onnx", dynamic)
+    export(net, inputs, ["sentence_embedding", "token_embeddings"], folder / "text.onnx", dynamic)
     quantize(folder / "text.onnx")
     shutil.copyfile(tokenizer, folder / "tokenizer.json")

@@ -3,17 +3,18 @@
 import torch
 from torch import Tensor, nn
 
+from engine.bundle import CONDITION_TOKENS
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES
+from models.clasp import SoundEncoder
 from models.codec import KERNEL, ConvNeXt, Decoder, Encoder
-from models.denoiser import Denoiser
-from models.diffusion import Conditions
+from models.denoiser import Conditions, Denoiser
 from models.distill import consistency
 
 
 class Student(nn.Module):
     """x, t and conditions to x0 (B, C, T)."""
 
-    inputs = ("x", "t", "context", "mask", "text", "emotion", "guidance")
+    inputs = ("x", "t", "context", "mask", "text", "tokens", "tokens_mask", "emotion", "guidance")
     outputs = ("x0",)
 
     def __init__(self, net: Denoiser) -> None:
@@ -21,9 +22,18 @@ class Student(nn.Module):
         self.net = net
 
     def forward(
-        self, x: Tensor, t: Tensor, context: Tensor, mask: Tensor, text: Tensor, emotion: Tensor, guidance: Tensor
+        self,
+        x: Tensor,
+        t: Tensor,
+        context: Tensor,
+        mask: Tensor,
+        text: Tensor,
+        tokens: Tensor,
+        tokens_mask: Tensor,
+        emotion: Tensor,
+        guidance: Tensor,
     ) -> Tensor:
-        return consistency(self.net, x, t, Conditions(context, mask, text, emotion), guidance)
+        return consistency(self.net, x, t, Conditions(context, mask, text, tokens, tokens_mask, emotion), guidance)
 
     def example(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Random inputs of a chunk with half a context."""
@@ -36,6 +46,8 @@ class Student(nn.Module):
             "context": torch.randn(shape, generator=generator) * mask,
             "mask": mask,
             "text": nn.functional.normalize(torch.randn(1, c.text, generator=generator)),
+            "tokens": torch.randn(1, CONDITION_TOKENS, c.text, generator=generator),
+            "tokens_mask": (torch.arange(CONDITION_TOKENS) < 7).float()[None],
             "emotion": torch.rand(1, c.emotions, generator=generator),
             "guidance": torch.full((1,), 3.0),
         }
@@ -128,7 +140,7 @@ def bias_of(layer: nn.Conv1d | nn.Linear) -> Tensor:
 
 
 class FeatureEncoder(nn.Module):
-    """features (1, F, T) of models.features to latents (1, C, T)."""
+    """features (1, F, T) of engine.features to latents (1, C, T)."""
 
     inputs = ("features",)
     outputs = ("latents",)
@@ -144,6 +156,25 @@ class FeatureEncoder(nn.Module):
     def example(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Random features of 20 frames."""
         return {"features": torch.randn(1, self.net.mean.shape[0], 20, generator=generator)}
+
+
+class SoundEmbedding(nn.Module):
+    """latents (1, C, T) to the embedding (1, E) that words for them would have."""
+
+    inputs = ("latents",)
+    outputs = ("embedding",)
+
+    def __init__(self, net: SoundEncoder) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, latents: Tensor) -> Tensor:
+        embedding: Tensor = self.net(latents)
+        return embedding
+
+    def example(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random latents of 20 frames."""
+        return {"latents": torch.randn(1, self.net.enter.in_channels, 20, generator=generator)}
 
 
 class EmotionShift(nn.Module):

@@ -15,7 +15,7 @@ from engine.cli.options import some_of
 from engine.errors import AeoliaError
 from models.data.index import SOURCES
 
-STAGES = ("encoder", "decoder", "teacher")
+STAGES = ("encoder", "decoder", "clasp", "teacher")
 """What `aeolia train` trains, in order."""
 SOUNDS = 3000
 """Procedural sounds of 6 s in the default data set, 5 hours."""
@@ -93,7 +93,7 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    """Trains encoder, decoder and teacher, one after the other. Run again, it goes on from the last checkpoint."""
+    """Trains encoder, decoder, CLASP and teacher, one after the other. Run again, it goes on from its checkpoint."""
     return _run_stages(args, tuple(s for s in STAGES if not args.stage or s in args.stage))
 
 
@@ -107,7 +107,8 @@ def _run_stages(args: argparse.Namespace, stages: tuple[str, ...]) -> int:
 
     from engine.text import TextEncoder
     from models.sentences import Words
-    from models.stages import Recipe, Work, run
+    from models.stages import run
+    from models.work import Recipe, Work
 
     torch.set_num_threads(args.threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

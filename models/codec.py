@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.features import FEATURES, PITCH_BANDS
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES, oscillator_hz
-from models.features import FEATURES, PITCH_BANDS
 
 KERNEL = 7
 PITCH_WEIGHT, PITCH_FRAMES = 3.0, 5
@@ -28,7 +28,8 @@ class CodecConfig:
     encoder_width: int = 256
     encoder_layers: int = 3
     decoder_width: int = 256
-    decoder_layers: int = 6
+    decoder_layers: int = 4
+    decoder_expansion: int = 4
     expansion: int = 3
     latent_noise: float = 0.1
 
@@ -129,7 +130,7 @@ class Decoder(nn.Module):
         self.config = config
         width, self.oscillators = config.decoder_width, len(oscillator_hz())
         self.enter = nn.Conv1d(config.latent_channels, width, 3)
-        self.blocks = nn.ModuleList(ConvNeXt(width, config.expansion, 0) for _ in range(config.decoder_layers))
+        self.blocks = nn.ModuleList(ConvNeXt(width, config.decoder_expansion, 0) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(width)
         self.tone = nn.Linear(width, 2 * self.oscillators)
         self.noise = nn.Linear(width, NOISE_FRAMES * 3 * NOISE_BANDS)

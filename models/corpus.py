@@ -1,6 +1,6 @@
 """The training sounds as arrays on disk: samples once, latents once the encoder is trained, caption embeddings once.
 
-M sounds, N samples, C latent channels, T latent frames, E numbers in a text embedding.
+M sounds, N samples, C latent channels, T latent frames, U captions, E numbers in a text embedding.
 """
 
 import os
@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from engine.bundle import CONDITION_TOKENS
+from engine.features import FEATURES, Features
 from engine.synthesis import HOP
 from engine.text import TextEncoder
 from models.codec import Encoder
+from models.data.captions import moods_of
+from models.data.emotions import dials_of, resting_emotions
 from models.data.index import INDEX, Entry, load_index
-from models.diffusion import NO_EMOTION
-from models.features import FEATURES, Features
+from models.denoiser import NO_EMOTION
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,19 @@ class Corpus:
         """Whole latent frames in each sound."""
         return int(self.sounds.shape[2] // HOP)
 
-    def emotions(self) -> Tensor:
-        """(M, 4), dials / 10; NO_EMOTION where they are not known."""
-        unknown = (10 * NO_EMOTION,) * 4
-        return torch.tensor([entry.emotions or unknown for entry in self.entries], dtype=torch.float32) / 10
+    def dials(self) -> Tensor:
+        """(M, 4), dials / 10 as a performer would have to set them beside the words, see models.data.emotions.dials_of;
+        NO_EMOTION where they are not known.
+        """
+        return torch.stack([dials(entry) for entry in self.entries])
+
+
+def dials(entry: Entry) -> Tensor:
+    """(4,) of one sound."""
+    if entry.emotions is None:
+        return torch.full((4,), NO_EMOTION)
+    resting = resting_emotions(entry.attributes + entry.layers)
+    return torch.from_numpy(dials_of(np.array(entry.emotions), resting)) / 10
 
 
 def open_corpus(folder: Path) -> Corpus:
@@ -67,7 +79,6 @@ def newer(made: Path, index: Path) -> bool:
     return made.exists() and made.stat().st_mtime_ns >= index.stat().st_mtime_ns
 
 
-@torch.no_grad()
 def features_of(corpus: Corpus) -> NDArray[np.float16]:
     """Features (M, F, T) of every sound, a memory map; worked out the first time."""
     path = corpus.folder / "features.npy"
@@ -76,7 +87,7 @@ def features_of(corpus: Corpus) -> NDArray[np.float16]:
         shape = (len(corpus.entries), FEATURES, corpus.frames)
         table = np.lib.format.open_memmap(part, "w+", np.float16, shape)
         for row in tqdm(range(len(corpus.entries)), "features"):
-            table[row] = features(torch.from_numpy(corpus.crop(row, 0, corpus.frames))[None])[0].numpy()
+            table[row] = features(corpus.crop(row, 0, corpus.frames))
         table.flush()
         os.replace(part, path)
     found: NDArray[np.float16] = np.load(path, mmap_mode="r")
@@ -91,10 +102,49 @@ def encode_all(corpus: Corpus, encoder: Encoder) -> Tensor:
     return torch.stack([encoder(torch.from_numpy(row.astype(np.float32))[None])[0] for row in rows])
 
 
-def embed_captions(corpus: Corpus, encoder: TextEncoder) -> tuple[Tensor, Tensor]:
-    """Embeddings (S, E) of all captions, and (S,) the sound that each belongs to."""
-    captions = [(row, text) for row, entry in enumerate(corpus.entries) for text in entry.captions]
-    unique = sorted({text for _, text in captions})
-    place = {text: i for i, text in enumerate(unique)}
-    embedded = torch.from_numpy(np.stack([encoder.encode(text) for text in tqdm(unique, "captions")]))
-    return embedded[[place[text] for _, text in captions]], torch.tensor([row for row, _ in captions])
+@dataclass(frozen=True)
+class Captions:
+    """What the captions of all sounds say: U different ones, their tokens one after the other, cut to
+    CONDITION_TOKENS.
+    """
+
+    sentences: Tensor
+    """(U, E) float32."""
+
+    tokens: Tensor
+    """(tokens of all, E) float16."""
+
+    starts: Tensor
+    """(U + 1,): where the tokens of each begin and end."""
+
+    moods: Tensor
+    """(U, 4) bool: which of the four emotions are named."""
+
+    of_sound: Tensor
+    """(S, 2): a sound's row and one of its captions."""
+
+    def condition(self, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Sentences (B, E), tokens (B, CONDITION_TOKENS, E) and their mask (B, CONDITION_TOKENS) of some captions."""
+        tokens = torch.zeros(len(chosen), CONDITION_TOKENS, self.sentences.shape[1])
+        mask = torch.zeros(len(chosen), CONDITION_TOKENS)
+        for row, caption in enumerate(chosen):
+            first, last = int(self.starts[caption]), int(self.starts[caption + 1])
+            tokens[row, : last - first] = self.tokens[first:last]
+            mask[row, : last - first] = 1
+        return self.sentences[chosen], tokens, mask
+
+
+def read_captions(corpus: Corpus, encoder: TextEncoder) -> Captions:
+    """Reads every caption once."""
+    said = [(row, text) for row, entry in enumerate(corpus.entries) for text in entry.captions]
+    place = {text: i for i, text in enumerate(sorted({text for _, text in said}))}
+    read = [encoder.encode(text) for text in tqdm(place, "captions")]
+    kept = [torch.from_numpy(c.tokens[c.mask > 0]).half() for c in read]
+    lengths = torch.tensor([0, *(len(tokens) for tokens in kept)])
+    return Captions(
+        sentences=torch.from_numpy(np.stack([c.sentence for c in read])),
+        tokens=torch.cat(kept),
+        starts=lengths.cumsum(0),
+        moods=torch.tensor([moods_of(text) for text in place]),
+        of_sound=torch.tensor([(row, place[text]) for row, text in said]),
+    )

@@ -1,38 +1,16 @@
 """Diffusion on the circle: x_t = cos(t) x0 + sin(t) z, t in 0..pi/2, v = cos(t) z - sin(t) x0.
 
 Salimans and Ho 2022 (v-objective); the same path as TrigFlow (Lu and Song 2024) with sigma_data = 1.
-B batch, C latent channels, T latent frames, E numbers in a text embedding.
+B batch, C latent channels, T latent frames.
 """
 
 import itertools
 import math
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from models.denoiser import Denoiser
-
-NO_EMOTION = -1.0
-"""What the dials read when emotions are dropped; a dial at rest is 0."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a chunk is conditioned on; shapes as in Denoiser.forward."""
-
-    context: Tensor
-    mask: Tensor
-    text: Tensor
-    emotion: Tensor
-
-    def dropped(self, which: Tensor | None = None) -> "Conditions":
-        """The same, where `which` (B,) is true (everywhere if None), with neither words nor emotions.
-
-        It is the other end of classifier-free guidance (Ho and Salimans 2022).
-        """
-        gone = torch.ones_like(self.text[:, :1], dtype=torch.bool) if which is None else which[:, None]
-        return replace(self, text=self.text.masked_fill(gone, 0.0), emotion=self.emotion.masked_fill(gone, NO_EMOTION))
+from models.denoiser import Conditions, Denoiser
 
 
 def at(t: Tensor) -> Tensor:
@@ -62,16 +40,8 @@ def rotated(x: Tensor, v: Tensor, t: Tensor, s: Tensor) -> Tensor:
 
 def guided(net: Denoiser, x: Tensor, t: Tensor, given: Conditions, scale: Tensor) -> Tensor:
     """Velocity with guidance: v_none + scale (v_words - v_none); scale (B,), 1 is none."""
-    none = given.dropped()
-    both = net(
-        torch.cat([x, x]),
-        torch.cat([t, t]),
-        torch.cat([given.context, none.context]),
-        torch.cat([given.mask, none.mask]),
-        torch.cat([given.text, none.text]),
-        torch.cat([given.emotion, none.emotion]),
-        torch.zeros(2 * len(t), device=t.device),
-    )
+    twice = given.and_then(given.dropped())
+    both = net(torch.cat([x, x]), torch.cat([t, t]), twice, torch.zeros(2 * len(t), device=t.device))
     words, nothing = both.chunk(2)
     v: Tensor = nothing + at(scale) * (words - nothing)
     return v
@@ -86,7 +56,7 @@ def teacher_loss(net: Denoiser, x0: Tensor, given: Conditions, generator: torch.
     """Mean squared error of the velocity over the frames that are not given as context."""
     t = random_times(len(x0), generator)
     z = torch.randn(x0.shape, generator=generator)
-    v = net(noised(x0, z, t), t, given.context, given.mask, given.text, given.emotion, torch.zeros(len(t)))
+    v = net(noised(x0, z, t), t, given, torch.zeros(len(t)))
     free = 1 - given.mask
     error = (v - velocity(x0, z, t)).square() * free
     mean: Tensor = error.sum() / (free.sum() * x0.shape[1])

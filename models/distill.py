@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-from models.denoiser import Denoiser
-from models.diffusion import Conditions, denoised, guided, noised, rotated
+from models.denoiser import Conditions, Denoiser
+from models.diffusion import denoised, guided, noised, rotated
 
 GUIDANCE = (1.0, 6.0)
 """The range of guidance scales that the student learns."""
@@ -19,7 +19,7 @@ GUIDANCE = (1.0, 6.0)
 
 def consistency(net: Denoiser, x: Tensor, t: Tensor, given: Conditions, scale: Tensor) -> Tensor:
     """f(x, t): the sound (B, C, T) that the student sees in x at time t with guidance `scale` (B,)."""
-    v = net(x, t, given.context, given.mask, given.text, given.emotion, scale)
+    v = net(x, t, given, scale)
     return denoised(x, v, t)
 
 

@@ -24,26 +24,26 @@ def pairs(entries: tuple[Entry, ...]) -> list[tuple[int, int]]:
     return [(group[0], other) for group in rows.values() for other in group[1:]]
 
 
-def directions(latents: Tensor, emotions: Tensor, couples: list[tuple[int, int]], ridge: float = 1.0) -> Tensor:
-    """Directions (4, C), latents a dial of 10 moves: latents (M, C, T), emotions (M, 4) dials / 10.
+def directions(latents: Tensor, dials: Tensor, couples: list[tuple[int, int]], ridge: float = 1.0) -> Tensor:
+    """Directions (4, C), latents a dial of 10 moves: latents (M, C, T), dials (M, 4) / 10.
 
     AeoliaError where there are no couples: nothing is known of the dials then.
     """
-    moved, turned = differences(latents, emotions, couples)
+    moved, turned = differences(latents, dials, couples)
     found: Tensor = torch.linalg.solve(turned.T @ turned + ridge * torch.eye(4), turned.T @ moved)
     return found
 
 
-def differences(latents: Tensor, emotions: Tensor, couples: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+def differences(latents: Tensor, dials: Tensor, couples: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
     """How the mean latents (P, C) and the dials (P, 4) differ in each couple."""
     if not couples:
         raise AeoliaError("the training sounds have no pairs of one piece in two moods; must be at least one")
     first, second = torch.tensor(couples).T
     means = latents.mean(2)
-    return means[second] - means[first], emotions[second] - emotions[first]
+    return means[second] - means[first], dials[second] - dials[first]
 
 
-def explained(latents: Tensor, emotions: Tensor, couples: list[tuple[int, int]], found: Tensor) -> float:
+def explained(latents: Tensor, dials: Tensor, couples: list[tuple[int, int]], found: Tensor) -> float:
     """Share of the variance of the pairs' differences that the directions explain."""
-    moved, turned = differences(latents, emotions, couples)
+    moved, turned = differences(latents, dials, couples)
     return float(1 - (moved - turned @ found).square().sum() / moved.square().sum())

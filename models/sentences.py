@@ -57,7 +57,9 @@ class Layer(nn.Module):
 
 
 class SentenceEncoder(nn.Module):
-    """Token ids and mask (B, L) to unit embeddings (B, E): the mean of the last layer over the real tokens."""
+    """Token ids and mask (B, L) to unit embeddings (B, E), the mean of the last layer over the real tokens, and to that
+    layer itself (B, L, W).
+    """
 
     def __init__(self, vocabulary: int, positions: int, width: int, layers: int, heads: int, inner: int) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class SentenceEncoder(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-12)
         self.layers = nn.ModuleList(Layer(width, heads, inner) for _ in range(layers))
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         mask = attention_mask.float()
         places = torch.arange(input_ids.shape[1], device=input_ids.device)
         x = self.norm(self.words(input_ids) + self.places(places) + self.kind)
@@ -74,7 +76,7 @@ class SentenceEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, bias)
         pooled = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return nn.functional.normalize(pooled, dim=-1)
+        return nn.functional.normalize(pooled, dim=-1), x
 
 
 def package_folder() -> Path:

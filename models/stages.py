@@ -1,135 +1,30 @@
-"""The four trainings, one after the other: encoder, decoder, teacher, student. Each reads what the one before left.
+"""The trainings, one after the other: encoder, decoder, clasp, teacher, student. Each reads what those before left.
 
 A work folder holds `data/` (made by `aeolia data`) and one checkpoint a stage.
 B batch, C latent channels, T latent frames, N samples.
 """
 
 import copy
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine.errors import AeoliaError
 from engine.synthesis import DELAY_SAMPLES, HOP
 from engine.text import TextEncoder
-from models import checkpoint
 from models.analysis import Analysis, analysis_loss
-from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder
-from models.corpus import Corpus, embed_captions, encode_all, features_of, newer, open_corpus
-from models.data.index import INDEX
-from models.denoiser import Denoiser, DenoiserConfig
-from models.diffusion import Conditions, teacher_loss
+from models.chunks import Chunks, Picker, draw
+from models.clasp import Clasp
+from models.codec import Decoder, FeatureAutoencoder
+from models.corpus import Corpus, features_of, open_corpus
+from models.denoiser import Denoiser
+from models.diffusion import teacher_loss
 from models.distill import distillation_loss
 from models.spectral import WINDOWS, SpectralDistance
 from models.synthesis import Synthesis
-from models.train import Average, Schedule, train
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Sizes, batches and schedules of all stages. What a bundle records as how it was trained."""
-
-    codec: CodecConfig = CodecConfig()
-    denoiser: DenoiserConfig = DenoiserConfig()
-    encoder_schedule: Schedule = Schedule(steps=5000, rate=1.5e-3)
-    decoder_schedule: Schedule = Schedule(steps=3500, rate=1.5e-3)
-    teacher_schedule: Schedule = Schedule(steps=9000, rate=6e-4)
-    student_schedule: Schedule = Schedule(steps=4500, rate=3e-4)
-    encoder_batch: int = 16
-    encoder_frames: int = 64
-    decoder_batch: int = 8
-    decoder_frames: int = 28
-    decoder_context: int = 40
-    decoder_analysis: int = 1000
-    """Steps of the decoder towards the analysis of the sound, before those by the energy distance."""
-
-    teacher_batch: int = 16
-    student_batch: int = 16
-    student_grid: int = 32
-
-    @classmethod
-    def tiny(cls) -> "Recipe":
-        """Seconds instead of hours, for tests: every stage is real, nothing sounds good."""
-        few = Schedule(steps=8, warmup=2, save_every=4)
-        return cls(
-            CodecConfig(8, 32, 1, 32, 2, 2),
-            DenoiserConfig(8, 16, 4, widths=(16, 24), blocks=1, condition=32, heads=2),
-            few, few, few, few, decoder_analysis=4,
-            encoder_batch=2, encoder_frames=16, decoder_batch=2, decoder_frames=6, decoder_context=4,
-            teacher_batch=4, student_batch=4, student_grid=8,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Work:
-    """The work folder and what is in it."""
-
-    folder: Path
-    recipe: Recipe
-
-    def path(self, stage: str) -> Path:
-        """The checkpoint of a stage."""
-        return self.folder / f"{stage}.safetensors"
-
-    @property
-    def data(self) -> Path:
-        """Where `aeolia data` puts the sounds."""
-        return self.folder / "data"
-
-    def averaged(self, stage: str, net: nn.Module, prefix: str = "") -> None:
-        """Loads the averaged weights of a trained stage (those under `prefix`) into net, and stops their gradients."""
-        weights = checkpoint.under("ema", checkpoint.load(self.path(stage))[0])
-        if prefix:
-            weights = checkpoint.under(prefix, {k.replace(".", "/", 1): v for k, v in weights.items()})
-        try:
-            net.load_state_dict(weights)
-        except RuntimeError:
-            what = f"{self.path(stage)}: its sizes are not those of the recipe; must be --tiny where it was trained so"
-            raise AeoliaError(what) from None
-        net.eval().requires_grad_(False)
-
-    def encoder(self) -> Encoder:
-        """The trained encoder."""
-        net = Encoder(self.recipe.codec)
-        self.averaged("encoder", net, "encoder")
-        return net
-
-    def decoder(self) -> Decoder:
-        """The trained decoder."""
-        net = Decoder(self.recipe.codec)
-        self.averaged("decoder", net)
-        return net
-
-    def denoiser(self, stage: str) -> Denoiser:
-        """The teacher or the student."""
-        net = Denoiser(self.recipe.denoiser)
-        self.averaged(stage, net)
-        return net
-
-    def latents(self, corpus: Corpus) -> Tensor:
-        """Latents (M, C, T) of the whole corpus, encoded once and kept."""
-        path = self.folder / "latents.safetensors"
-        if not newer(path, self.data / INDEX):
-            save_file({"latents": encode_all(corpus, self.encoder())}, path)
-        return load_file(path)["latents"]
-
-    def captions(self, corpus: Corpus, words: TextEncoder) -> tuple[Tensor, Tensor]:
-        """Embeddings (S, E) of all captions and the sound (S,) of each, read once and kept."""
-        path = self.folder / "captions.safetensors"
-        if not newer(path, self.data / INDEX):
-            embedded, rows = embed_captions(corpus, words)
-            save_file({"embedded": embedded, "rows": rows}, path)
-        kept = load_file(path)
-        return kept["embedded"], kept["rows"]
-
-
-def draw(high: int, count: int, generator: torch.Generator) -> Tensor:
-    """Whole numbers (count,) in 0..high - 1."""
-    return torch.randint(high, (count,), generator=generator)
+from models.train import Average, train
+from models.work import Work
 
 
 def cut(corpus: Corpus, sound: int, sample: int, hops: int) -> Tensor:
@@ -197,33 +92,21 @@ def train_decoder(work: Work) -> None:
     train(net, loss, recipe.decoder_schedule, work.path("decoder"), meta)
 
 
-class Chunks:
-    """Random chunks of latents with their conditions."""
+def train_clasp(work: Work, words: TextEncoder) -> None:
+    """The sounds' side of CLASP, on pieces of latents with the codec's noise and one of their captions each."""
+    recipe, corpus = work.recipe, open_corpus(work.data)
+    latents, captions = work.latents(corpus), Picker(work.captions(corpus, words), len(corpus.entries))
+    net, (shortest, longest) = Clasp(recipe.clasp), recipe.clasp_frames
 
-    def __init__(self, work: Work, words: TextEncoder) -> None:
-        self.config = work.recipe.denoiser
-        corpus = open_corpus(work.data)
-        self.latents, self.emotions = work.latents(corpus), corpus.emotions()
-        self.captions, rows = work.captions(corpus, words)
-        self.of_sound = [torch.nonzero(rows == row)[:, 0] for row in range(len(corpus.entries))]
+    def loss(generator: torch.Generator, step: int) -> Tensor:
+        frames = shortest + int(draw(longest - shortest + 1, 1, generator))
+        rows = draw(len(latents), recipe.clasp_batch, generator).tolist()
+        starts = draw(latents.shape[2] - frames + 1, recipe.clasp_batch, generator).tolist()
+        heard = torch.stack([latents[r, :, s : s + frames] for r, s in zip(rows, starts, strict=True)])
+        heard = heard + recipe.codec.latent_noise * torch.randn(heard.shape, generator=generator)
+        return net.loss(heard, captions.captions.sentences[captions.pick(rows, generator)])
 
-    def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Conditions]:
-        """x0 (B, C, T) and its conditions: half continue a full context, some a short one, the others start anew."""
-        frames, most = self.config.chunk_frames, self.config.context_frames
-        rows = draw(len(self.latents), count, generator).tolist()
-        starts = draw(self.latents.shape[2] - frames + 1, count, generator).tolist()
-        x0 = torch.stack([self.latents[r, :, s : s + frames] for r, s in zip(rows, starts, strict=True)])
-        kind = torch.rand(count, generator=generator)
-        length = torch.where(kind < 0.55, most, torch.where(kind < 0.65, draw(most, count, generator), 0))
-        mask = (torch.arange(frames) < length[:, None]).float()[:, None]
-        picks = torch.rand(count, generator=generator)
-        chosen = [int(self.of_sound[r][int(p * len(self.of_sound[r]))]) for r, p in zip(rows, picks, strict=True)]
-        given = Conditions(x0 * mask, mask, self.captions[chosen], self.emotions[rows])
-        return x0, given
-
-    def shape(self) -> dict[str, object]:
-        """What a checkpoint of a denoiser says of itself."""
-        return {"denoiser": asdict(self.config)}
+    train(net, loss, recipe.clasp_schedule, work.path("clasp"), {"clasp": asdict(recipe.clasp)})
 
 
 def train_teacher(work: Work, words: TextEncoder) -> None:
@@ -263,9 +146,11 @@ def run(work: Work, stage: str, words: TextEncoder) -> None:
             train_encoder(work)
         case "decoder":
             train_decoder(work)
+        case "clasp":
+            train_clasp(work, words)
         case "teacher":
             train_teacher(work, words)
         case "student":
             train_student(work, words)
         case _:
-            raise ValueError(f"stage {stage!r}: must be one of encoder, decoder, teacher, student")
+            raise ValueError(f"stage {stage!r}: must be one of encoder, decoder, clasp, teacher, student")

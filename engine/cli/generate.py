@@ -14,6 +14,7 @@ from engine.cli.options import MAX_SECONDS, add_bundle, emotion, sound_file, val
 from engine.cli.progress import followed
 from engine.control import Values
 from engine.errors import AeoliaError
+from engine.listening import Listener
 from engine.offline import Sound, performing
 from engine.params import BY_ADDRESS
 
@@ -24,8 +25,13 @@ FADE_OUT_S = 0.02
 
 def register(subparsers: Subparsers) -> None:
     """Adds `aeolia generate`."""
-    parser = subparsers.add_parser("generate", description="Words to sound files, offline. Same options, same bytes.")
-    parser.add_argument("words", metavar="WORDS", type=value_of("/prompt/a/text"), help="what it is to sound like")
+    about = "Words, or a sound to be like, to sound files, offline. Same options, same bytes."
+    parser = subparsers.add_parser("generate", description=about)
+    prompt = parser.add_mutually_exclusive_group(required=True)
+    prompt.add_argument(
+        "words", metavar="WORDS", nargs="?", type=value_of("/prompt/a/text"), help="what it is to sound like"
+    )
+    prompt.add_argument("--like", metavar="SOUND", type=Path, help="a sound file to be like, instead of words")
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=sound_file, required=True, help=".flac or .wav, replaced if there"
     )
@@ -53,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
         raise AeoliaError(f"--seed {args.seed} --count {args.count}: the last seed, {last}, must be in range 0..{most}")
     paths = [sounds.writable(path) for path in names(args.output, args.count)]
     bundle = load_bundle(args.bundle)
+    start = prompted(bundle, args)
     for k, path in enumerate(paths):
         seed = args.seed + k
-        values = Values.defaults().set("/prompt/a/text", args.words).set("/generator/seed", seed)
-        values = values.set("/generator/steps", args.steps or bundle.manifest.default_steps)
+        values = start.set("/generator/seed", seed).set("/generator/steps", args.steps or bundle.manifest.default_steps)
         values = values.set("/generator/guidance", bundle.manifest.default_guidance).set("/pan/azimuth", args.pan)
         for address, value in args.emotion:
             values = values.set(address, value)
@@ -67,6 +73,13 @@ def run(args: argparse.Namespace) -> int:
         sounds.write(path, followed(blocks, samples, rate_hz, path.name), samples, 2, rate_hz, comment)
         print(path)
     return 0
+
+
+def prompted(bundle: Bundle, args: argparse.Namespace) -> Values:
+    """The defaults with the prompt."""
+    if args.like is None:
+        return Values.defaults().set("/prompt/a/text", args.words)
+    return Values.defaults().like(0, Listener(bundle).listen(args.like))
 
 
 def names(output: Path, count: int) -> list[Path]:
@@ -132,7 +145,8 @@ def performed(bundle: Bundle, values: Values, seconds: float) -> Iterator[Sound]
 
 def described(args: argparse.Namespace, seed: int, bundle: str) -> str:
     """The command that makes this file again, and the model it was made with; goes into the file."""
-    words = ["aeolia", "generate", args.words, "--seconds", f"{args.seconds:g}", "--seed", str(seed)]
+    prompt = [args.words] if args.like is None else ["--like", str(args.like)]
+    words = ["aeolia", "generate", *prompt, "--seconds", f"{args.seconds:g}", "--seed", str(seed)]
     for address, value in args.emotion:
         words += ["--emotion", f"{address.rpartition('/')[2]}={value:g}"]
     words += ["--pan", f"{args.pan:g}"] if args.pan else []

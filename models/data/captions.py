@@ -6,6 +6,7 @@ out"): they describe the same sounds but are never trained on, so that an evalua
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -162,6 +163,13 @@ def _moods(emotions: NDArray[np.float32], rng: np.random.Generator, held_out: bo
             word = pick(rng, apart if held_out else train)
             chosen.append(f"very {word}" if value >= 9.0 and rng.random() < 0.4 else word)
     return chosen
+
+
+def moods_of(text: str) -> tuple[bool, ...]:
+    """Which of happiness, sadness, fear and anger a caption names."""
+    return tuple(
+        any(re.search(rf"\b{word}\b", text) for words in both for word in words if "," not in word) for both in MOODS
+    )
 
 
 def _nouns(recipe: Recipe, rng: np.random.Generator, held_out: bool, adjectives: list[str], everything: bool) -> str:

@@ -116,6 +116,14 @@ def resting_emotions(words: Iterable[str]) -> NDArray[np.float32]:
     return np.asarray(np.clip(total, 0.0, EMOTION_MAX), np.float32)
 
 
+def dials_of(felt: NDArray[np.floating], resting: NDArray[np.floating]) -> NDArray[np.float32]:
+    """What the dials (4,) read of a sound that feels so, if its words alone feel like `resting`: 0 at rest, 10 at 10,
+    and below 0 where it feels less than its words say. A performer's dials add to what words carry.
+    """
+    more, room = np.asarray(felt, np.float64) - resting, np.maximum(EMOTION_MAX - np.asarray(resting), 1e-6)
+    return np.where(more > 0.0, EMOTION_MAX * more / room, more).astype(np.float32)
+
+
 def draw_emotions(rng: np.random.Generator, resting: NDArray[np.float32]) -> NDArray[np.float32]:
     """Random emotions (4,): each dial uniform over 0..10 or, as often, near its resting value."""
     free = rng.random(4) < 0.5

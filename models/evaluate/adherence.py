@@ -161,7 +161,7 @@ def measure(context: Context) -> Finding:
         matrix(held.shares(), [text[:60] for text in DESCRIPTIONS], "adherence"),
     )  # fmt: skip
     remark = (
-        "The classifier (linear discriminant on statistics of models.features, level left out) was trained on source "
+        "The classifier (linear discriminant on statistics of engine.features, level left out) was trained on source "
         f"sounds only; the ceiling is its score on {len(source.wanted)} source sounds apart. The dials are at 0."
     )
     return Finding(tuple(rows), (each,), (plot,), (remark,))

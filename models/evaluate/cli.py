@@ -25,6 +25,7 @@ NAMES = (
     "originality",
     "tonal",
     "loudness",
+    "presets",
     "cost",
 )
 """The measures, in the order of the report."""
@@ -39,6 +40,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--only", metavar="MEASURE,...", type=some_of(NAMES), default=NAMES, help=which)
     parser.add_argument("--quick", action="store_true", help="a small subset of each, for trying out")
     parser.add_argument("--bench", metavar="FILE", type=Path, help="costs, as `aeolia bench --json FILE` wrote them")
+    parser.add_argument("--before", metavar="FOLDER", type=Path,
+                        help="sounds of the presets by an earlier bundle, NAME.flac, to be shown beside")  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE", type=markdown_file, default=Path("docs/quality.md"),
                         help="the report, replaced if there (docs/quality.md)")  # fmt: skip
     add_bundle(parser)
@@ -84,6 +87,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         judge,
         args.bench,
         args.quick,
+        args.before,
     )
     counts = f"{len(context.source.entries)} sounds, {len(context.source.held_out)} held out"
     findings: dict[str, Finding] = {}

@@ -4,10 +4,10 @@ N samples, C latent channels, T latent frames.
 """
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from engine.decoder import HopDecoder
+from engine.features import Features
 from engine.timing import HOP
 from models.data.index import Entry
 from models.evaluate.context import Context
@@ -17,7 +17,6 @@ from models.evaluate.logmel import patches
 from models.evaluate.result import Finding, MissingError, Row, without_judge
 from models.evaluate.source import spread
 from models.evaluate.summary import Sound
-from models.features import Features
 
 SECONDS = 6.0
 LEAST = 4
@@ -34,12 +33,11 @@ class Codec:
             raise MissingError("needs a bundle with an encoder") from None
         self._features, self._decoder = Features(), HopDecoder(context.bundle, 0)
 
-    @torch.no_grad()
     def __call__(self, sound: Sound) -> Sound:
         """(2, N) to (2, T * HOP), later by the decoder's delay."""
         whole = sound[:, : sound.shape[1] // HOP * HOP]
-        features = self._features(torch.from_numpy(np.ascontiguousarray(whole))[None]).numpy()
-        (latents,) = self._encoder.run(None, {"features": features})
+        features = self._features(whole)
+        (latents,) = self._encoder.run(None, {"features": features[None]})
         self._decoder.reset()
         return self._decoder.decode(latents[0])
 

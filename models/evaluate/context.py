@@ -12,7 +12,8 @@ from models.evaluate.studio import Studio
 @dataclass(frozen=True)
 class Context:
     """One evaluation of one bundle. `work` is the folder with data and checkpoints; `bench` a file that `aeolia bench
-    --json` wrote. `quick` is a small subset, for trying out.
+    --json` wrote; `before` a folder with sounds of the presets by an earlier bundle, NAME.flac. `quick` is a small
+    subset, for trying out.
     """
 
     bundle: Bundle
@@ -22,6 +23,7 @@ class Context:
     judge: Judge | None = None
     bench: Path | None = None
     quick: bool = False
+    before: Path | None = None
 
     def count(self, full: int, quick: int) -> int:
         """So many in earnest, so many when trying out."""

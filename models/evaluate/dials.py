@@ -108,7 +108,7 @@ def measure(context: Context) -> Finding:
         "Change of each dial's own score, straightened", ("dial", *(f"at {p:g}" for p in PLACES)), tuple(cells)
     )
     remark = (
-        "Dials: the scores are a regression on statistics of models.features, level included, fitted on procedural "
+        "Dials: the scores are a regression on statistics of engine.features, level included, fitted on procedural "
         "pieces in which one dial is turned; brought to scale, and straightened for the evenness, on pieces apart. "
         f"The ceiling is the same sweep of {len(apart)} other procedural pieces: where it misses the goal itself, the "
         "score is too coarse to decide. One seed a prompt, the other dials at 0."

@@ -14,6 +14,7 @@ from models.evaluate import (
     drift,
     loudness,
     originality,
+    presets,
     seams,
     teacher,
     tonal,
@@ -37,6 +38,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "originality": originality.measure,
         "tonal": tonal.measure,
         "loudness": loudness.measure,
+        "presets": presets.measure,
         "cost": cost.measure,
     }
 )

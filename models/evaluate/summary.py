@@ -1,4 +1,4 @@
-"""The project's own ear: a sound as one vector of statistics of models.features, with no net and nothing trained.
+"""The project's own ear: a sound as one vector of statistics of engine.features, with no net and nothing trained.
 
 F features, T latent frames, S = SIZE numbers in a summary, N samples.
 """
@@ -7,11 +7,10 @@ import itertools
 from typing import Final, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from engine.features import COLOUR_BANDS, FEATURES, ONSET_BANDS, ONSET_LOOKS, PITCH_BANDS, Features
 from engine.timing import HOP
-from models.features import COLOUR_BANDS, FEATURES, ONSET_BANDS, ONSET_LOOKS, PITCH_BANDS, Features
 
 Sound: TypeAlias = NDArray[np.float32]
 """(2, N) at 48 kHz, full scale 1."""
@@ -33,7 +32,6 @@ class Summary:
     def __init__(self) -> None:
         self._features = Features()
 
-    @torch.no_grad()
     def __call__(self, sound: Sound) -> Vector:
         """(2, N) to (S,): means, deviations and movement of the features, envelope modulation, panorama, level.
 
@@ -44,7 +42,7 @@ class Summary:
             raise ValueError(f"{sound.shape[1]} samples: must be at least {9 * HOP}")
         rms = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
         level = sound * np.float32(LEVEL_RMS / max(rms, 1e-6))
-        x = self._features(torch.from_numpy(level[None, :, : frames * HOP]))[0].numpy()  # (F, T)
+        x = self._features(level[:, : frames * HOP])  # (F, T)
         panorama = x[PITCH_BANDS : PITCH_BANDS + COLOUR_BANDS] - x[PITCH_BANDS + COLOUR_BANDS :][:COLOUR_BANDS]
         onsets = x[PITCH_BANDS + 2 * COLOUR_BANDS :][: ONSET_BANDS * ONSET_LOOKS]
         parts = (

@@ -18,11 +18,12 @@ from engine.decoder import HopDecoder
 from engine.errors import AeoliaError
 from engine.sampler import noise
 from engine.sampler import sample as sample_student
-from engine.text import TextEncoder
+from engine.text import TextCondition, TextEncoder
 from models import checkpoint
+from models.corpus import dials
 from models.data.index import Entry
-from models.denoiser import Denoiser, DenoiserConfig
-from models.diffusion import Conditions, sample
+from models.denoiser import Conditions, Denoiser, DenoiserConfig
+from models.diffusion import sample
 from models.evaluate.context import Context
 from models.evaluate.fad import OWN, Patches, embedders
 from models.evaluate.frechet import frechet
@@ -38,7 +39,7 @@ CHUNKS: Final = 4
 WORSE: Final = 1.15
 
 Latents = NDArray[np.float32]
-Make = Callable[[Latents | None, NDArray[np.float32], NDArray[np.float32], int], Latents]
+Make = Callable[[Latents | None, TextCondition, NDArray[np.float32], int], Latents]
 """Context (C, frames) or None, words (E,), dials (4,) 0..10 and a seed to a chunk of latents (C, T)."""
 
 
@@ -103,7 +104,7 @@ def student_of(context: Context, steps: int) -> Make:
     """The bundle's student, as the engine samples it."""
     manifest, session = context.bundle.manifest, context.bundle.session("student")
 
-    def make(before: Latents | None, text: Latents, emotion: Latents, seed: int) -> Latents:
+    def make(before: Latents | None, text: TextCondition, emotion: Latents, seed: int) -> Latents:
         return sample_student(
             session, manifest, text=text, emotion=emotion, context=before, seed=seed, steps=steps,
             guidance=manifest.default_guidance,
@@ -116,12 +117,13 @@ def teacher_of(net: Denoiser, manifest: Manifest) -> Make:
     """The teacher from the same noise, by deterministic steps."""
     shape = (manifest.latent_channels, manifest.chunk_frames)
 
-    def make(before: Latents | None, text: Latents, emotion: Latents, seed: int) -> Latents:
+    def make(before: Latents | None, text: TextCondition, emotion: Latents, seed: int) -> Latents:
         given, mask = torch.zeros(1, *shape), torch.zeros(1, 1, shape[1])
         if before is not None:
             given[0, :, : before.shape[1]] = torch.from_numpy(before)
             mask[..., : before.shape[1]] = 1
-        conditions = Conditions(given, mask, torch.from_numpy(text.copy())[None], torch.from_numpy(emotion)[None] / 10)
+        sentence, tokens, heard = (torch.from_numpy(a.copy())[None] for a in (text.sentence, text.tokens, text.mask))
+        conditions = Conditions(given, mask, sentence, tokens, heard, torch.from_numpy(emotion)[None] / 10)
         z = torch.from_numpy(noise(seed, *shape))[None]
         found = sample(net, z, conditions, TEACHER_STEPS, manifest.default_guidance)
         return torch.where(mask > 0, given, found)[0].numpy()
@@ -132,7 +134,7 @@ def teacher_of(net: Denoiser, manifest: Manifest) -> Make:
 def performed(make: Make, words: TextEncoder, decoder: HopDecoder, manifest: Manifest, entry: Entry) -> Sound:
     """A sound of CHUNKS chunks, each continuing the one before, from an entry's first caption, dials and seed."""
     seed = entry.seed
-    text, emotion = words.encode(entry.captions[0]), np.array(entry.emotions, np.float32)
+    text, emotion = words.encode(entry.captions[0]), 10 * dials(entry).numpy()
     latents = make(None, text, emotion, seed)
     for k in range(1, CHUNKS):
         before = latents[:, -manifest.context_frames :]

@@ -74,9 +74,13 @@ def words_vector(text: str) -> Float:
 
 
 def make_latents(request: Request) -> Float:
-    """The vector of the text with a little noise of the seed, moved by the emotions, after the context."""
+    """The vector of the text, or that of an example of C numbers, with a little noise of the seed, moved by the
+    emotions, after the context.
+    """
     noise = np.random.default_rng(request.seed).standard_normal((C, 64)).astype(np.float32)
-    latents = words_vector(request.text)[:, None] + 0.1 * noise
+    prompt = request.prompt
+    like = words_vector(prompt) if isinstance(prompt, str) else np.sqrt(C) * prompt.embedding
+    latents = like[:, None] + 0.1 * noise
     latents[:4] += request.emotion[:, None] / 10
     if request.context is not None:
         latents[:, : request.context.shape[1]] = request.context

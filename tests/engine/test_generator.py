@@ -55,7 +55,7 @@ class Held:
     def make(self, wanted: Request) -> Float:
         self.entered.append(wanted.id)
         self.gate.wait()
-        if wanted.text == "words 13":
+        if wanted.prompt == "words 13":
             raise RuntimeError("unlucky")
         return np.full((2, 3), wanted.id, np.float32)
 

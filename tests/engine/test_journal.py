@@ -43,6 +43,7 @@ EVENTS = (
     Event(2048, "/pan/azimuth", (30.5,), "midi"),
     Event(2048, "/freeze", (True,), "midi"),
     Event(2048, "/generator/seed", (7,), "midi"),
+    Event(2048, "/prompt/c/example", ("rain.wav", "AACAPw=="), "engine"),
     Event(3072, "/panic", (), "osc"),
     Event(3072, GATE, (0,), "osc"),
     Event(9000, END, (), "engine"),
@@ -72,7 +73,7 @@ def test_events_come_in_the_order_of_their_samples_and_then_of_the_file(tmp_path
     journal = read_journal(write(tmp_path / "j.jsonl", *EVENTS[1:-1], late, EVENTS[0], EVENTS[-1]))
     assert [e.sample for e in journal.events] == sorted(e.sample for e in journal.events)
     same = [e for e in journal.events if e.sample == 2048]
-    assert same == [*EVENTS[2:5], late]
+    assert same == [*EVENTS[2:6], late]
 
 
 def test_what_was_made_ahead_of_the_end_may_be_noted_before_it(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import torch
 
 from engine.bundle import Bundle
 from engine.sampler import Float, noise, sample
+from engine.text import TextCondition
 from models import distill
 from models.diffusion import Conditions
-from models.stages import Recipe, Work
+from models.work import Recipe, Work
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,10 @@ def student(tiny_bundle: Bundle) -> Any:
 def asked(bundle: Bundle, **changed: Any) -> dict[str, Any]:
     """A request, with some of it changed."""
     rng = np.random.default_rng(0)
-    text = rng.standard_normal(384).astype(np.float32)
+    text, tokens = rng.standard_normal(384), rng.standard_normal((5, 384))
     channels, frames = bundle.manifest.latent_channels, bundle.manifest.context_frames
     request = {
-        "text": text / np.linalg.norm(text),
+        "text": TextCondition.of((text / np.linalg.norm(text)).astype(np.float32), tokens.astype(np.float32)),
         "emotion": np.array([8, 0, 2, 0], np.float32),
         "context": rng.standard_normal((channels, frames)).astype(np.float32),
         "seed": 11,
@@ -104,7 +105,7 @@ def test_any_number_of_steps_gives_a_chunk_near_that_of_one(student: Any, tiny_b
         {"seed": 12},
         {"guidance": 6.0},
         {"emotion": np.array([0, 0, 0, 10], np.float32)},
-        {"text": np.eye(384, dtype=np.float32)[0]},
+        {"text": TextCondition.of(np.eye(384, dtype=np.float32)[0], np.zeros((0, 384), np.float32))},
         {"context": None},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -124,9 +125,9 @@ def test_equals_the_sampler_of_training(student: Any, tiny_bundle: Bundle, tiny_
     context, mask = torch.zeros(1, *shape), torch.zeros(1, 1, shape[1])
     context[0, :, : manifest.context_frames] = torch.from_numpy(request["context"])
     mask[..., : manifest.context_frames] = 1
-    given = Conditions(
-        context, mask, torch.from_numpy(request["text"])[None], torch.from_numpy(request["emotion"])[None] / 10
-    )
+    text, emotion = request["text"], torch.from_numpy(request["emotion"])[None] / 10
+    said = (torch.from_numpy(array.copy())[None] for array in (text.sentence, text.tokens, text.mask))
+    given = Conditions(context, mask, *said, emotion)
     noises = torch.stack([torch.from_numpy(noise(request["seed"], *shape, step))[None] for step in range(steps)])
     net = Work(tiny_work, Recipe.tiny()).denoiser("student")
     reference = distill.sample(net, noises, given, request["guidance"])[0].numpy()

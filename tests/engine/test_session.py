@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from engine import record
 from engine.bundle import Bundle
@@ -143,6 +145,41 @@ def test_replay_equals_live(open_session: Callable[..., Session], shipped_bundle
     assert np.array_equal(live, replayed)
 
 
+def test_a_file_becomes_a_prompt_and_the_replay_needs_it_no_more(
+    open_session: Callable[..., Session], shipped_bundle: Bundle, tmp_path: Path
+) -> None:
+    asked: list[Request] = []
+
+    def load() -> Make:
+        make = sampler_of(shipped_bundle)
+        return lambda request: (asked.append(request), make(request))[1]
+
+    session = sounding(open_session(journal=tmp_path / "j.jsonl", load=load))
+    file, drawn = tmp_path / "noise.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 44_100)
+    soundfile.write(file, drawn, 44_100)
+    assert session.command("/prompt/a/audio", (str(file),)) == "noise.wav"
+    assert session.values.texts()[0] == "noise.wav"
+    until(lambda: any(not isinstance(request.prompt, str) for request in asked))
+    at_frame(session, session.snapshot().meters.position + 10_000)
+    session.stop(0.1)
+    file.unlink()
+    journal = read_journal(tmp_path / "j.jsonl")
+    (heard,) = (event for event in journal.events if event.address == "/prompt/a/example")
+    replayed = replay(journal, shipped_bundle)
+    others = replace(journal, events=tuple(event for event in journal.events if event is not heard))
+    assert np.array_equal(replayed, replay(journal, shipped_bundle))
+    after = slice(heard.sample + 8 * 1024, None)
+    assert not np.array_equal(replayed[after], replay(others, shipped_bundle)[after])
+
+
+def test_a_file_that_is_no_sound_changes_nothing(open_session: Callable[..., Session], tmp_path: Path) -> None:
+    session = open_session()
+    before = session.values
+    with pytest.raises(AeoliaError, match="must be a sound file"):
+        session.command("/prompt/b/audio", (str(tmp_path / "none.wav"),))
+    assert session.values == before
+
+
 def test_sound_has_no_gap_but_of_empty_reads_and_ends_in_a_fade(open_session: Callable[..., Session]) -> None:
     session = open_session()
     listener = Listener(session)
@@ -249,7 +286,7 @@ def test_a_generator_that_hangs_is_replaced_while_sound_goes_on(
         make = sampler_of(shipped_bundle)
 
         def sometimes(request: Request) -> Float:
-            if request.text == "hang" and not hanging.is_set():
+            if request.prompt == "hang" and not hanging.is_set():
                 hanging.set()
                 release.wait()
             return make(request)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.control import NOW, Event, Values
+from engine.example import Example
 from engine.generator import Make
 from engine.offline import perform_blocks
 from engine.player import HOLD, NEW_SOUND_FADE, Request
@@ -105,6 +106,17 @@ def test_a_new_prompt_is_heard_within_a_few_hops(
     like = likeness(play.decoded[50:], sounds_like("new words"))
     assert like[0] > likeness(play.decoded[:50], sounds_like("new words")).max() + 0.05  # at once
     assert like[-1] > 0.9
+
+
+def test_an_example_is_heard_within_a_few_hops_and_words_end_it(
+    played: Callable[..., Played], sounds_like: Callable[[str], Float]
+) -> None:
+    play, vector = played(a="old words"), sounds_like("a sound")
+    play.hops(50)
+    play.hops(NEW_SOUND_FADE + 1, event("/prompt/a/example", *Example("a", vector / np.linalg.norm(vector)).args))
+    assert likeness(play.decoded[50:], vector)[-1] > 0.9
+    play.hops(NEW_SOUND_FADE + 1, event("/prompt/a/text", "old words"))
+    assert likeness(play.decoded[-1:], sounds_like("old words"))[-1] > 0.9
 
 
 def test_words_that_come_faster_than_sound_are_still_heard(
@@ -248,7 +260,7 @@ def test_same_words_and_seed_give_the_same_sound_again(played: Callable[..., Pla
     play.hops(50)
     play.hops(10, event("/prompt/a/text", "else"))
     play.hops(10, event("/prompt/a/text", "once"))
-    seeds = {r.seed for r in play.made if r.voice == 0 and r.context is None and r.text == "once"}
+    seeds = {r.seed for r in play.made if r.voice == 0 and r.context is None and r.prompt == "once"}
     assert len(seeds) == 1
     play.hops(2, event("/generator/seed", 5))
     assert play.made[-1].seed not in seeds or play.made[-2].seed not in seeds

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from engine import text
-from engine.bundle import Bundle
+from engine.bundle import CONDITION_TOKENS, Bundle
 from engine.errors import AeoliaError
 from engine.text import TextEncoder
 
@@ -38,21 +38,33 @@ def words(tiny_bundle: Bundle) -> TextEncoder:
 
 
 @pytest.mark.parametrize("said", ["rain on a tin roof", "", " ", "🌧️🎻", "雨", "a" * 1000, "line\nbreak\ttab\0"])
-def test_any_text_has_a_unit_embedding(words: TextEncoder, said: str) -> None:
-    embedding = words.encode(said)
-    assert embedding.shape == (384,)
-    assert embedding.dtype == np.float32
-    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+def test_any_text_has_a_unit_embedding_and_at_most_so_many_tokens(words: TextEncoder, said: str) -> None:
+    found = words.encode(said)
+    assert found.sentence.shape == (384,)
+    assert found.tokens.shape == (CONDITION_TOKENS, 384)
+    assert {found.sentence.dtype, found.tokens.dtype, found.mask.dtype} == {np.dtype(np.float32)}
+    assert np.linalg.norm(found.sentence) == pytest.approx(1, abs=1e-5)
+    assert np.isfinite(found.tokens).all()
+    assert (found.tokens[found.mask == 0] == 0).all()
+
+
+def test_each_word_is_a_token_and_an_empty_text_has_none(words: TextEncoder) -> None:
+    for said, count in (("", 0), ("rain", 1), ("rain on a tin roof", 5), ("rain " * 30, CONDITION_TOKENS)):
+        mask = words.encode(said).mask
+        assert mask.tolist() == [1.0] * count + [0.0] * (CONDITION_TOKENS - count)
 
 
 def test_like_meanings_are_near(words: TextEncoder) -> None:
-    rain, shower, brass = (words.encode(t) for t in ("rain on a roof", "a heavy rain shower", "a brass fanfare"))
+    rain, shower, brass = (
+        words.encode(t).sentence for t in ("rain on a roof", "a heavy rain shower", "a brass fanfare")
+    )
     assert rain @ shower > rain @ brass + 0.2
 
 
 def test_words_beyond_the_limit_are_not_read(words: TextEncoder) -> None:
     full = "rain " * text.MAX_TOKENS
-    np.testing.assert_array_equal(words.encode(full + "a brass fanfare"), words.encode(full + "wind"))
+    ours, theirs = words.encode(full + "a brass fanfare"), words.encode(full + "wind")
+    np.testing.assert_array_equal(ours.sentence, theirs.sentence)
 
 
 def test_the_last_ones_are_kept(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +80,9 @@ def test_the_last_ones_are_kept(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyP
 
 def test_what_is_kept_cannot_be_written_to(words: TextEncoder) -> None:
     with pytest.raises(ValueError, match="read-only"):
-        words.encode("rain")[0] = 1
+        words.encode("rain").sentence[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        words.encode("rain").tokens[0, 0] = 1
 
 
 def test_many_threads_hear_what_one_hears(tiny_bundle: Bundle, words: TextEncoder) -> None:
@@ -76,7 +90,8 @@ def test_many_threads_hear_what_one_hears(tiny_bundle: Bundle, words: TextEncode
     shared = TextEncoder(tiny_bundle)
     with ThreadPoolExecutor(4) as pool:
         for ours, theirs in zip(pool.map(shared.encode, said), map(words.encode, said), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+            np.testing.assert_array_equal(ours.sentence, theirs.sentence)
+            np.testing.assert_array_equal(ours.tokens, theirs.tokens)
 
 
 def test_a_tokenizer_that_is_none_is_named(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 import export.bundle
-from engine.bundle import ROLES, SHIPPED, Bundle, load_bundle, sha256
+from engine.bundle import EXTRA_ROLES, ROLES, SHIPPED, Bundle, load_bundle, sha256
 from engine.errors import AeoliaError
 from export.bundle import Options, refuse_foreign, sourced, write_bundle
 from models.data.index import Entry, Origin
-from models.stages import Recipe, Work
+from models.work import Recipe, Work
 
 
-def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle) -> None:
+def test_a_bundle_is_complete_and_says_how_it_was_made(tiny_bundle: Bundle, tiny_work: Path) -> None:
     manifest, recipe = tiny_bundle.manifest, Recipe.tiny()
-    assert {"encoder", *ROLES} == set(manifest.files)
+    assert (tiny_bundle.folder / "CREDITS.md").read_bytes() == (tiny_work / "data" / "CREDITS.md").read_bytes()
+    assert {*EXTRA_ROLES, *ROLES} == set(manifest.files)
     assert manifest.chunk_frames == recipe.denoiser.chunk_frames
     assert manifest.context_frames == recipe.denoiser.context_frames
     assert manifest.latent_channels == recipe.codec.latent_channels
@@ -31,7 +32,7 @@ def test_a_bundle_that_learned_from_recordings_credits_them_and_shares_alike() -
     mine, theirs = (Origin("rain 1.0", f"{who}.ogg", who, "CC-BY-SA-3.0") for who in ("Me", "Them"))
     options = sourced(Options("x"), [entry, replace(entry, origins=(theirs, mine))])
     assert options.licence.startswith("CC-BY-SA-4.0")
-    assert options.credits[-1] == "Sounds of the Debian package rain 1.0 (CC-BY-SA-3.0) by Me; Them."
+    assert options.credits[-2] == "Sounds of the Debian package rain 1.0 (CC-BY-SA-3.0) by Me; Them."
     assert sourced(Options("x"), [entry]) == Options("x")
 
 
@@ -43,10 +44,11 @@ def test_a_bundle_may_be_read_by_all_and_nothing_is_left_beside_it(tiny_bundle: 
 def test_nets_have_the_inputs_and_outputs_of_the_format(tiny_bundle: Bundle) -> None:
     wanted = {
         "text": (["input_ids", "attention_mask"], None),
-        "student": (["x", "t", "context", "mask", "text", "emotion", "guidance"], ["x0"]),
+        "student": (["x", "t", "context", "mask", "text", "tokens", "tokens_mask", "emotion", "guidance"], ["x0"]),
         "decoder": (["latents", "before", "past"], ["tone", "noise", "coherence", "before_next", "past_next"]),
         "emotion": (["latents", "delta"], ["moved"]),
         "encoder": (["features"], ["latents"]),
+        "sound": (["latents"], ["embedding"]),
     }
     for role, (inputs, outputs) in wanted.items():
         session = tiny_bundle.session(role)

@@ -9,6 +9,7 @@ from engine.bundle import Bundle, load_bundle
 from engine.cli.main import main
 from engine.decoder import HopDecoder
 from engine.sampler import sample
+from engine.text import TextCondition
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_the_bundle_plays(made: Path) -> None:
     chunk = sample(
         bundle.session("student"),
         bundle.manifest,
-        text=np.eye(384, dtype=np.float32)[0],
+        text=TextCondition.of(np.eye(384, dtype=np.float32)[0], np.zeros((0, 384), np.float32)),
         emotion=np.zeros(4, np.float32),
         context=None,
         seed=1,

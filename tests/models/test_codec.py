@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from engine.features import FEATURES
 from engine.synthesis import NOISE_BANDS, NOISE_FRAMES, oscillator_hz
 from models.codec import CodecConfig, Decoder, Encoder, FeatureAutoencoder, steadied
-from models.features import FEATURES
 
 CONFIG = CodecConfig(8, 32, 2, 32, 3, 2)
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.corpus import open_corpus
-from models.data.index import HELD_OUT, INDEX, Entry, lines_of
-from models.diffusion import NO_EMOTION
+from models.corpus import dials, open_corpus
+from models.data.emotions import resting_emotions
+from models.data.index import HELD_OUT, INDEX, Entry, lines_of, load_index
+from models.denoiser import NO_EMOTION
 
 
 @pytest.fixture
@@ -28,7 +29,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_unknown_emotions_read_as_dropped_ones(folder: Path) -> None:
-    assert open_corpus(folder).emotions().tolist() == pytest.approx(np.array([[0, 0.5, 1, 0.1], [NO_EMOTION] * 4]))
+    assert open_corpus(folder).dials()[1].tolist() == [NO_EMOTION] * 4
+
+
+def test_dials_read_what_words_do_not_say(folder: Path) -> None:
+    assert open_corpus(folder).dials()[0].tolist() == pytest.approx([-0.1, 4 / 9, 1, 0])
+    gloomy = replace(load_index(folder)[0], attributes=("gloomy",), emotions=tuple(resting_emotions(("gloomy",))))
+    assert dials(gloomy).tolist() == [0, 0, 0, 0]
+    assert dials(replace(gloomy, emotions=(10, 10, 10, 10))).tolist() == pytest.approx([1, 1, 1, 1])
+    assert (dials(replace(gloomy, emotions=(0, 0, 0, 0))) < 0).sum() >= 3
 
 
 def test_held_out_sounds_are_not_opened(folder: Path) -> None:

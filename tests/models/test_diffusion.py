@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.denoiser import NO_EMOTION, Conditions
 from models.diffusion import (
-    NO_EMOTION,
-    Conditions,
     denoised,
     guided,
     noised,
@@ -26,7 +25,8 @@ BATCH = 5
 def conditions() -> Conditions:
     mask = (torch.arange(16) < 4).float().expand(BATCH, 1, 16).clone()
     text = torch.nn.functional.normalize(torch.randn(BATCH, 384))
-    return Conditions(torch.randn(BATCH, 8, 16) * mask, mask, text, torch.rand(BATCH, 4))
+    tokens, heard = torch.randn(BATCH, 24, 384), (torch.arange(24) < 6).float().expand(BATCH, 24)
+    return Conditions(torch.randn(BATCH, 8, 16) * mask, mask, text, tokens, heard, torch.rand(BATCH, 4))
 
 
 class Oracle:
@@ -35,7 +35,7 @@ class Oracle:
     def __init__(self, x0: Tensor) -> None:
         self.x0 = x0
 
-    def __call__(self, x: Tensor, t: Tensor, *conditions: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, given: Conditions, guidance: Tensor) -> Tensor:
         t = t[:, None, None].clamp(min=1e-4)
         x0 = self.x0.repeat(len(x) // len(self.x0), 1, 1)
         return (t.cos() * x - x0) / t.sin()
@@ -44,10 +44,9 @@ class Oracle:
 class Linear:
     """A net whose velocity is the sum of what it hears of words and emotions."""
 
-    def __call__(
-        self, x: Tensor, t: Tensor, context: Tensor, mask: Tensor, text: Tensor, emotion: Tensor, g: Tensor
-    ) -> Tensor:
-        return x + text.sum(1)[:, None, None] + emotion.sum(1)[:, None, None]
+    def __call__(self, x: Tensor, t: Tensor, given: Conditions, guidance: Tensor) -> Tensor:
+        heard = (given.tokens * given.tokens_mask[..., None]).sum((1, 2)) + given.text.sum(1) + given.emotion.sum(1)
+        return x + heard[:, None, None]
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +114,8 @@ def test_guidance_goes_on_from_no_words_through_words() -> None:
     x, t = torch.randn(BATCH, 8, 16), torch.rand(BATCH)
     none, words, twice = (guided(net, x, t, given, torch.full((BATCH,), s)) for s in (0.0, 1.0, 2.0))  # type: ignore[arg-type] # a net in all that is asked of it
     dropped = given.dropped()
-    torch.testing.assert_close(none, net(x, t, dropped.context, dropped.mask, dropped.text, dropped.emotion, t))
-    torch.testing.assert_close(words, net(x, t, given.context, given.mask, given.text, given.emotion, t))
+    torch.testing.assert_close(none, net(x, t, dropped, t))
+    torch.testing.assert_close(words, net(x, t, given, t))
     torch.testing.assert_close(twice - words, words - none, atol=1e-5, rtol=1e-5)
 
 
@@ -130,8 +129,8 @@ def test_loss_is_zero_for_a_net_that_knows_and_deaf_in_the_context() -> None:
     x0, given = torch.randn(BATCH, 8, 16), conditions()
 
     class Wrong(Oracle):
-        def __call__(self, x: Tensor, t: Tensor, *conditions: Tensor) -> Tensor:
-            return super().__call__(x, t) + 3 * given.mask
+        def __call__(self, x: Tensor, t: Tensor, given: Conditions, guidance: Tensor) -> Tensor:
+            return super().__call__(x, t, given, guidance) + 3 * given.mask
 
     oracles: list[Any] = [Oracle(x0), Wrong(x0), Oracle(x0 + 1)]
     right, wrong_in_context, wrong = (teacher_loss(o, x0, given, torch.Generator().manual_seed(0)) for o in oracles)

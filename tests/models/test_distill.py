@@ -30,7 +30,8 @@ def net() -> Denoiser:
 def conditions(context_frames: int = 4) -> Conditions:
     mask = (torch.arange(16) < context_frames).float().expand(BATCH, 1, 16).clone()
     text = torch.nn.functional.normalize(torch.randn(BATCH, 384))
-    return Conditions(torch.randn(BATCH, 8, 16) * mask, mask, text, torch.rand(BATCH, 4))
+    tokens, heard = torch.randn(BATCH, 24, 384), (torch.arange(24) < 6).float().expand(BATCH, 24)
+    return Conditions(torch.randn(BATCH, 8, 16) * mask, mask, text, tokens, heard, torch.rand(BATCH, 4))
 
 
 class Oracle:
@@ -39,7 +40,7 @@ class Oracle:
     def __init__(self, x0: Tensor) -> None:
         self.x0 = x0
 
-    def __call__(self, x: Tensor, t: Tensor, *conditions: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, given: Conditions, guidance: Tensor) -> Tensor:
         t = t[:, None, None].clamp(min=1e-4)
         x0 = self.x0.repeat(len(x) // len(self.x0), 1, 1)
         return (t.cos() * x - x0) / t.sin()
@@ -62,8 +63,8 @@ def test_loss_is_deaf_in_the_context() -> None:
     x0, given = torch.randn(BATCH, 8, 16), conditions()
 
     class Wrong(Oracle):
-        def __call__(self, x: Tensor, t: Tensor, *conditions: Tensor) -> Tensor:
-            return super().__call__(x, t) + 3 * given.mask
+        def __call__(self, x: Tensor, t: Tensor, given: Conditions, guidance: Tensor) -> Tensor:
+            return super().__call__(x, t, given, guidance) + 3 * given.mask
 
     oracle: Any = Oracle(x0)
     wrong: Any = Wrong(x0)

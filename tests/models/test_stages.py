@@ -1,21 +1,25 @@
-"""The four trainings, each for real, for seconds."""
+"""The five trainings, each for real, for seconds."""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import models.chunks
 from engine.bundle import Bundle
 from engine.errors import AeoliaError
 from engine.text import TextEncoder
 from models import checkpoint
+from models.chunks import Chunks, draw, noisy
 from models.corpus import open_corpus
-from models.diffusion import Conditions
-from models.stages import Chunks, Recipe, Work, draw, run
+from models.denoiser import NO_EMOTION, Conditions
+from models.stages import run
+from models.work import Recipe, Work
 
-ALL = ("encoder", "decoder", "teacher", "student")
+ALL = ("encoder", "decoder", "clasp", "teacher", "student")
 
 
 class PowerError(Exception):
@@ -40,7 +44,7 @@ def test_resumed_equals_unbroken_bit_for_bit(
     for copy in copies:
         copy.folder.mkdir()
         copy.data.symlink_to(work.data)
-        for name in ("latents", "captions", "teacher"):
+        for name in ("latents", "captions", "clasp", "teacher"):
             if name != stage:
                 shutil.copy(work.path(name), copy.path(name))
     run(copies[0], stage, words)
@@ -78,11 +82,15 @@ def test_sounds_on_disk_are_those_of_the_files(work: Work) -> None:
     assert torch.equal(
         torch.from_numpy(crop), torch.from_numpy(corpus.sounds[3, :, 5 * 1024 : 7 * 1024] / 32768).float()
     )
-    assert corpus.emotions().shape == (len(corpus.entries), 4)
-    assert 0 <= corpus.emotions().min() <= corpus.emotions().max() <= 1
+    assert corpus.dials().shape == (len(corpus.entries), 4)
+    assert -1 < corpus.dials().min() <= corpus.dials().max() <= 1
 
 
-def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work, words: TextEncoder) -> None:
+def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(
+    work: Work, words: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for noise in ("UNCLEAR_SENTENCE", "UNCLEAR_TOKENS", "AT_REST"):
+        monkeypatch.setattr(models.chunks, noise, 0.0)
     chunks = Chunks(work, words)
     x0, given = chunks.batch(200, torch.Generator().manual_seed(0))
     config = work.recipe.denoiser
@@ -101,9 +109,34 @@ def test_chunks_are_pieces_of_sounds_with_their_own_words_and_context(work: Work
             for s, latents in enumerate(chunks.latents)
             if (latents.unfold(1, config.chunk_frames, 1) == x0[row][:, None]).all((0, 2)).any()
         )
-        assert torch.equal(given.emotion[row], corpus.emotions()[sound])
-        captions = [torch.from_numpy(words.encode(text).copy()) for text in corpus.entries[sound].captions]
-        assert any(torch.allclose(given.text[row], caption, atol=1e-5) for caption in captions)
+        assert torch.equal(given.emotion[row], corpus.dials()[sound])
+        captions = [words.encode(text) for text in corpus.entries[sound].captions]
+        if torch.allclose(given.text[row], chunks.sounds[sound], atol=1e-5):
+            assert not given.tokens_mask[row].any()
+            continue
+        said = next(c for c in captions if np.allclose(given.text[row], c.sentence, atol=1e-5))
+        np.testing.assert_allclose(given.tokens[row], said.tokens, atol=5e-3)
+        if given.tokens_mask[row].any():
+            np.testing.assert_array_equal(given.tokens_mask[row], said.mask)
+    alone = (given.tokens_mask.sum(1) == 0).float().mean()
+    assert 0.1 < alone < 0.3
+
+
+def test_words_are_heard_as_clearly_as_they_are_said_or_less(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    assert torch.allclose(given.text.norm(dim=1), torch.ones(400), atol=1e-5)
+    clearest = (given.text @ chunks.captions.captions.sentences.T).amax(1)[given.tokens_mask.any(1)]
+    assert clearest.min() > 0.4
+    assert clearest.max() > 0.99
+    assert 0.6 < clearest.median() < 0.9
+
+
+def test_noise_has_the_size_of_what_it_is_added_to() -> None:
+    x, generator = torch.tensor([[3.0], [0.0]]) * torch.ones(2, 10_000), torch.Generator().manual_seed(0)
+    added = noisy(x, torch.full((2, 1), 0.5), generator) - x
+    assert abs(added[0].std() - 1.5) < 0.05
+    assert not added[1].any()
 
 
 def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
@@ -112,19 +145,19 @@ def test_a_checkpoint_says_how_it_was_made(work: Work) -> None:
         assert meta["step"] == 8
         assert meta["seconds"] > 0
         assert meta["schedule"]["steps"] == 8
-        assert "codec" in meta or "denoiser" in meta
+        assert meta.keys() & {"codec", "clasp", "denoiser"}
 
 
 def test_the_student_hears_guidance_once_it_is_trained(work: Work) -> None:
     student, teacher = (work.denoiser(stage) for stage in ("student", "teacher"))
     assert student.guidance[2].get_parameter("weight").abs().max() > 0
     assert not any(p.requires_grad for p in [*student.parameters(), *teacher.parameters()])
-    given = Conditions(torch.zeros(1, 8, 16), torch.zeros(1, 1, 16), torch.zeros(1, 384), torch.zeros(1, 4))
+    given = Conditions(
+        torch.zeros(1, 8, 16), torch.zeros(1, 1, 16), torch.zeros(1, 384),
+        torch.zeros(1, 24, 384), torch.zeros(1, 24), torch.zeros(1, 4),
+    )  # fmt: skip
     x, t = torch.randn(1, 8, 16), torch.ones(1)
-    loud, soft = (
-        student(x, t, given.context, given.mask, given.text, given.emotion, torch.full((1,), scale))
-        for scale in (1.0, 6.0)
-    )
+    loud, soft = (student(x, t, given, torch.full((1,), scale)) for scale in (1.0, 6.0))
     assert not torch.equal(loud, soft)
 
 
@@ -137,9 +170,31 @@ def test_a_checkpoint_of_other_sizes_is_refused(work: Work) -> None:
 
 
 def test_an_unknown_stage_is_refused(work: Work, words: TextEncoder) -> None:
-    with pytest.raises(ValueError, match="must be one of encoder, decoder, teacher, student"):
+    with pytest.raises(ValueError, match="must be one of encoder, decoder, clasp, teacher, student"):
         run(work, "vocoder", words)
 
 
 def test_draws_cover_their_range() -> None:
     assert sorted(set(draw(5, 200, torch.Generator().manual_seed(0)).tolist())) == [0, 1, 2, 3, 4]
+
+
+def test_sounds_of_unknown_emotion_are_also_heard_with_dials_at_rest(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    chunks.captions.captions.moods[:] = False
+    chunks.dials[::2] = NO_EMOTION
+    chunks.dials[1::2] = 0.75
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    unknown, rest = ((given.emotion == value).all(1).float().mean() for value in (NO_EMOTION, 0.0))
+    assert 0.15 < unknown < 0.35
+    assert 0.15 < rest < 0.35
+    assert (given.emotion == 0.75).all(1).float().mean() > 0.4
+
+
+def test_a_mood_that_words_name_may_be_left_to_them(work: Work, words: TextEncoder) -> None:
+    chunks = Chunks(work, words)
+    chunks.dials[:] = 0.75
+    chunks.captions.captions.moods[:] = torch.tensor([True, False, False, True])
+    _, given = chunks.batch(400, torch.Generator().manual_seed(0))
+    left = (given.emotion == torch.tensor([0, 0.75, 0.75, 0])).all(1)
+    assert 0.4 < left.float().mean() < 0.6
+    assert (given.emotion[~left] == 0.75).all()

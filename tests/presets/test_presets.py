@@ -8,8 +8,15 @@ import pytest
 from engine.params import EMOTIONS
 from engine.preset import format_preset, list_presets, load_preset, parse_preset
 from models.data.descriptions import DESCRIPTIONS
+from models.data.orchestra import INSTRUMENTS
+from models.data.recordings import read_table
 
-WORDS = {word for description in DESCRIPTIONS for word in re.findall(r"[\w-]+", description)}
+SPOKEN = (
+    *DESCRIPTIONS,
+    *(name for sounds in read_table().sounds for name in sounds.says),
+    *(name for instrument in INSTRUMENTS for name in instrument.names),
+)
+WORDS = {word for text in SPOKEN for word in re.findall(r"[\w-]+", text)}
 
 
 def test_there_are_enough() -> None:

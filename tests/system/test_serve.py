@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,7 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+
+from engine import protocol
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 
@@ -71,3 +76,28 @@ def test_sigterm_before_it_is_ready_ends_it_at_once(serve: Serve, tmp_path: Path
     assert (process.returncode, errors) == (0, "")
     assert out == "" or out.startswith("ready")
     assert os.path.getsize(journal) > 0
+
+
+def test_a_sound_file_becomes_a_prompt_over_osc(serve: Serve, tmp_path: Path) -> None:
+    process = serve()
+    assert process.stdout is not None
+    ready = dict(fact.split("=", 1) for fact in process.stdout.readline().split()[1:6])
+    file = tmp_path / "noise.flac"
+    soundfile.write(file, np.random.default_rng(0).uniform(-0.1, 0.1, (44_100, 1)), 44_100)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(SOON_S)
+        client.connect(("127.0.0.1", int(ready["osc"].rpartition(":")[2])))
+
+        def ask(address: str, *args: str) -> tuple[str, tuple[object, ...]]:
+            client.send(protocol.build(address, args))
+            (message,) = protocol.parse(client.recv(65_536))
+            return message.address, message.args
+
+        assert ask("/prompt/b/audio", str(file)) == ("/done", ("/prompt/b/audio", "noise.flac"))
+        assert ask("/get", "/prompt/b/text") == ("/prompt/b/text", ("noise.flac",))
+        address, (command, reason) = ask("/prompt/b/audio", str(tmp_path / "none.wav"))
+        assert (address, command) == ("/fail", "/prompt/b/audio")
+        assert "none.wav: is no file" in str(reason)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=SOON_S)
+    assert process.returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.data.captions import MOODS, WORDS, captions
+from models.data.captions import MOODS, WORDS, captions, moods_of
 from models.data.descriptions import ATTRIBUTES, DESCRIPTIONS, RECIPES
 from models.data.emotions import CUES, EMOTIONS, colour, draw_emotions, resting_emotions
 
@@ -100,3 +100,16 @@ def test_drawn_emotions_cover_the_dials() -> None:
     assert drawn.min() >= 0.0
     assert np.all(drawn.max(axis=0) > 9.0)
     assert np.all(np.mean(np.abs(drawn - 1.0) < 2.0, axis=0) > 0.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("happy, playful, joyful bells", (True, False, False, False)),
+        ("a texture of very sad, uneasy wind", (False, True, True, False)),
+        ("mournful and hostile drones", (False, True, False, True)),
+        ("scary sadness of gloomy rumbling", (False, False, False, False)),
+    ],
+)
+def test_moods_are_those_that_a_caption_names(text: str, named: tuple[bool, ...]) -> None:
+    assert moods_of(text) == named
