@@ -377,5 +377,5 @@ def test_a_net_with_a_free_size_must_not_be_a_fixed_one(shipped_bundle: Bundle) 
     said = bundle._misfit(fixed, INPUTS["emotion"], shipped_bundle.manifest)
     assert said == "input 'latents' of shape (1, 48, 1): must be (1, latent_channels 48, free)"
     anything = {"x": [1, "C", "T"], "t": [1], "context": ["B", "C", 64], "mask": [1, 1, None]}
-    anything |= {"text": [1, 384], "emotion": [1, 4], "guidance": [1]}
+    anything |= {"text": [1, 384], "tokens": [1, 24, 384], "tokens_mask": [1, 24], "emotion": [1, 4], "guidance": [1]}
     assert bundle._misfit(anything, INPUTS["student"], replace(shipped_bundle.manifest, latent_channels=7)) == ""

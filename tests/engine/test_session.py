@@ -14,6 +14,7 @@ from engine import record
 from engine.bundle import Bundle
 from engine.control import NOW, Event, Values
 from engine.errors import AeoliaError
+from engine.example import Example
 from engine.generator import Make, sampler_of
 from engine.journal import END, GATE, SPLICE, read_journal
 from engine.offline import replay
@@ -166,7 +167,8 @@ def test_a_file_becomes_a_prompt_and_the_replay_needs_it_no_more(
     journal = read_journal(tmp_path / "j.jsonl")
     (heard,) = (event for event in journal.events if event.address == "/prompt/a/example")
     replayed = replay(journal, shipped_bundle)
-    others = replace(journal, events=tuple(event for event in journal.events if event is not heard))
+    other = replace(heard, args=Example("other.wav", -Example.parse(heard.args).embedding).args)
+    others = replace(journal, events=tuple(other if event is heard else event for event in journal.events))
     assert np.array_equal(replayed, replay(journal, shipped_bundle))
     after = slice(heard.sample + 8 * 1024, None)
     assert not np.array_equal(replayed[after], replay(others, shipped_bundle)[after])
